@@ -1,0 +1,39 @@
+# make demo: sets up and generates audio.   make test: sets up and runs every check.
+# make setup: only makes .venv, with audiogen in it.   All of them reuse what is there.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+
+.PHONY: setup demo test lint clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "audiogen needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	@echo "This demo runs a tiny model with random weights, made here: it shows that everything"
+	@echo "works, and sounds like noise. Name a trained model to hear what a prompt says."
+	@$(BIN)/python -m audiogen_core.testing.tiny_model $(DEMO)/model
+	@for config in examples/demo/*.json; do \
+		$(BIN)/audiogen generate --model-config $(DEMO)/model/model_config.json \
+			--ckpt-path $(DEMO)/model/model.safetensors --generation-config $$config || exit $$?; \
+	done
+	@echo "The files are in $(DEMO)/outputs. Next: change examples/demo/*.json, or see README.md."
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: setup lint
+	$(BIN)/pytest --numprocesses auto
+
+clean:
+	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

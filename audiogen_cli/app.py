@@ -1,0 +1,70 @@
+"""The ``audiogen`` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+import audiogen_core
+from audiogen_cli import generate, plugins
+from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
+from audiogen_core.plugin_manager import PluginWarning
+
+app = typer.Typer(
+    name="audiogen",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Generate audio with Stable-Audio-format latent diffusion models, from a config.",
+)
+app.command("generate")(generate.generate)
+app.add_typer(plugins.app, name="plugins")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"audiogen {audiogen_core.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Generate audio with Stable-Audio-format latent diffusion models, from a config."""
+
+
+def main() -> None:
+    """Runs the command; every error made for users is one message and an exit code."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except AudiogenError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+_show_other_warning = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    if issubclass(category, PluginWarning):
+        sys.stderr.write(f"warning: {message}\n")
+    else:
+        _show_other_warning(message, category, filename, lineno, None, line)
+    del file

@@ -1,0 +1,121 @@
+"""``audiogen generate``: makes the outputs of a generation config."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audiogen_cli.display import choose_display
+from audiogen_core.config import GenerationConfig, parse_config
+from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
+from audiogen_core.plugin_manager import PluginManager, installed_plugins
+from audiogen_core.strict_json import parse_json, read_json
+
+if TYPE_CHECKING:
+    from audiogen_core.models.source import ModelSource
+
+
+def generate(
+    generation_config: Annotated[
+        Path, typer.Option(help="Generation config, a JSON file; - reads standard input.")
+    ],
+    pretrained_name: Annotated[
+        str | None, typer.Option(help="Model on the Hugging Face Hub, like owner/name.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of --pretrained-name.")
+    ] = None,
+    model_config: Annotated[
+        Path | None, typer.Option(help="Model config of a local model, a JSON file.")
+    ] = None,
+    ckpt_path: Annotated[
+        Path | None, typer.Option(help="Checkpoint of a local model, .safetensors or .ckpt.")
+    ] = None,
+    pretransform_ckpt_path: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose autoencoder replaces the model's own.")
+    ] = None,
+    model_half: Annotated[bool, typer.Option("--model-half", help="Use 16-bit weights.")] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cuda, mps, xpu or cpu; the best there is by default.")
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only results and failures.")
+    ] = False,
+) -> None:
+    """Generate audio from a generation config.
+
+    The paths of the finished files go to standard output, everything else to standard error.
+    Exit codes: 0 all written, 1 the run failed, 2 wrong usage or config, 3 some outputs failed,
+    130 interrupted.
+    """
+    source = _source(pretrained_name, revision, model_config, ckpt_path)
+    plugins = installed_plugins()
+    config = _read_config(generation_config, plugins)
+
+    # Only now what takes seconds to import.
+    from audiogen_core.devices import choose_device
+    from audiogen_core.pipeline import Request, run
+
+    request = Request(
+        config,
+        source,
+        choose_device(device),
+        autoencoder_path=pretransform_ckpt_path,
+        half=model_half,
+    )
+    with choose_display(quiet=quiet) as display:
+        try:
+            outcome = run(request, plugins, display)
+        except KeyboardInterrupt:
+            left = display.outputs - display.done - display.failures
+            sys.stderr.write(f"interrupted: {display.done} written, {left} left\n")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if outcome.failures:
+        sys.stderr.write(_summary(len(outcome.written), len(outcome.failures)))
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _summary(written: int, failed: int) -> str:
+    return f"{written} output{'s' * (written != 1)} written, {failed} failed\n"
+
+
+def _source(
+    pretrained_name: str | None,
+    revision: str | None,
+    model_config: Path | None,
+    ckpt_path: Path | None,
+) -> ModelSource:
+    """The model that the arguments name.
+
+    Raises:
+        UsageError: They name none, two, or half of one.
+    """
+    from audiogen_core.models.source import HubSource, LocalSource
+
+    if pretrained_name is not None and model_config is not None:
+        raise UsageError("--pretrained-name and --model-config exclude each other")
+    if pretrained_name is not None:
+        if ckpt_path is not None:
+            raise UsageError("--ckpt-path goes with --model-config, not with --pretrained-name")
+        return HubSource(pretrained_name, revision)
+    if revision is not None:
+        raise UsageError("--revision goes with --pretrained-name")
+    if model_config is None:
+        raise UsageError("name a model: --pretrained-name, or --model-config with --ckpt-path")
+    if ckpt_path is None:
+        raise UsageError("--model-config needs --ckpt-path, the model's checkpoint")
+    return LocalSource(model_config, ckpt_path)
+
+
+def _read_config(path: Path, plugins: PluginManager) -> GenerationConfig:
+    what = "generation config"
+    if str(path) == "-":
+        origin = "standard input"
+        data = parse_json(sys.stdin.buffer.read(), origin, what)
+    else:
+        origin = str(path)
+        data = read_json(path, what)
+    return parse_config(data, plugins, origin)

@@ -1,0 +1,333 @@
+"""The generation config: the four sections as strict models, read and checked in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler, WrapValidator
+
+from audiogen_core.errors import InputError, Problem, did_you_mean, listed
+from audiogen_core.interfaces.encoder import Encoder
+from audiogen_core.interfaces.input_source import InputSource
+from audiogen_core.interfaces.naming import NamingStrategy
+from audiogen_core.options import PluginOptions, json_path, type_name, validate
+from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.registry import Registry
+
+DOCUMENTED_CONDITIONING = (
+    "prompt",
+    "audio_prompt",
+    "seconds_start",
+    "seconds_total",
+    "negative_prompt",
+)
+"""Conditioning keys that a config may hold whatever the model's conditioners are."""
+
+MAX_SEED = 2**63 - 1
+T = TypeVar("T")
+OptionsT = TypeVar("OptionsT", bound=PluginOptions)
+
+
+def _as_written(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Keeps 7 apart from 7.0: names and metadata show numbers as the config wrote them."""
+    checked = handler(value)
+    return value if isinstance(value, int) else checked
+
+
+Number = Annotated[float, WrapValidator(_as_written)]
+
+
+def _string_or_object(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError(f"must be a string or an object with 'name', not {type_name(value)}")
+    return value
+
+
+PluginName = Annotated[str | dict[str, Any], PlainValidator(_string_or_object)]
+"""A plugin's name, or an object of its ``name`` and its options."""
+
+
+class GenerationSection(PluginOptions):
+    """How to sample. The sampler's own options stand beside these keys."""
+
+    steps: int = Field(100, ge=1, le=10_000, description="Number of diffusion steps.")
+    cfg_scale: Number = Field(7.0, description="Guidance scale; 1 is no guidance.")
+    batch_size: int = Field(1, ge=1, le=4096, description="Outputs a prompt, sampled at once.")
+    sampler_type: str | None = Field(None, description="Sampler; the objective's own by default.")
+    sigma_min: Number = Field(0.01, gt=0, description="Lowest noise level of the schedule.")
+    sigma_max: Number = Field(100, gt=0, description="Highest noise level of the schedule.")
+    rho: Number = Field(1.0, gt=0, description="Exponent of the noise schedule.")
+    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws a fresh seed an output.")
+    cfg_interval: list[Number] = Field(
+        [0, 1],
+        min_length=2,
+        max_length=2,
+        description="Noise levels between which guidance is applied.",
+    )
+    scale_phi: Number = Field(0.0, ge=0, le=1, description="Strength of guidance rescaling.")
+
+
+class OutputSection(PluginOptions):
+    """Where and how to write."""
+
+    output_dir: str = Field("generated/outputs", min_length=1, description="Folder to write to.")
+    file_format: PluginName = Field("wav", description="Encoder.")
+    file_naming: PluginName = Field("verbose", description="Naming strategy.")
+    save_metadata: bool = Field(True, description="Whether to write a JSON file beside the audio.")
+    cut_to_seconds_total: bool = Field(True, description="Whether to trim to seconds_total.")
+
+
+DEFAULT_CONDITIONING: Mapping[str, Any] = {
+    "prompt": "",
+    "audio_prompt": None,
+    "seconds_start": 0,
+    "seconds_total": 30,
+    "negative_prompt": None,
+}
+"""What holds when a config has no ``conditioning_defaults`` at all."""
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """A generation config, checked as far as can be without the model.
+
+    Attributes:
+        generation: The section's own keys.
+        sampler_options: The section's other keys, for the sampler.
+        conditioning_defaults: Values for what samples leave out.
+        source: The input source.
+        output: The section.
+        encoder: The audio format.
+        naming: The naming strategy.
+        origin: The config's file name, for messages.
+    """
+
+    generation: GenerationSection
+    sampler_options: Mapping[str, Any]
+    conditioning_defaults: Mapping[str, Any]
+    source: InputSource
+    output: OutputSection
+    encoder: Encoder
+    naming: NamingStrategy
+    origin: str = ""
+
+
+@dataclass
+class _Checks:
+    """Collects the problems of several checks, so that the user sees all of them at once."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def collect(self, error: InputError) -> None:
+        self.problems.extend(error.problems)
+
+
+def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> GenerationConfig:
+    """Checks a generation config and builds what it names.
+
+    Args:
+        data: The parsed JSON.
+        plugins: Where the named plugins come from.
+        origin: The config's file name, for messages.
+
+    Raises:
+        InputError: With every problem that can be found without a model.
+    """
+    if not isinstance(data, dict):
+        raise InputError(Problem("", f"must be an object, not {type_name(data)}"), origin)
+    checks = _Checks()
+    sections = ("generation", "conditioning_defaults", "input", "output")
+    for key in data:
+        if key not in sections:
+            hint = did_you_mean(key, sections)
+            checks.problems.append(
+                Problem(key, f"unknown section{hint}; allowed: {listed(sections)}")
+            )
+    generation, sampler_options = _generation(data.get("generation", {}), plugins, checks)
+    defaults = _conditioning(data, checks)
+    source = _source(data, plugins, checks)
+    output = _section(OutputSection, data.get("output", {}), "output", checks)
+    encoder = naming = None
+    if output is not None:
+        encoder = _named(plugins.encoders, output.file_format, "output.file_format", checks)
+        naming = _named(plugins.naming, output.file_naming, "output.file_naming", checks)
+    if (
+        checks.problems
+        or generation is None
+        or source is None
+        or output is None
+        or encoder is None
+        or naming is None
+    ):
+        raise InputError(checks.problems, origin)
+    return GenerationConfig(
+        generation, sampler_options, defaults, source, output, encoder, naming, origin
+    )
+
+
+def _section(model: type[OptionsT], data: Any, where: str, checks: _Checks) -> OptionsT | None:
+    try:
+        return validate(model, data, where)
+    except InputError as error:
+        checks.collect(error)
+        return None
+
+
+def _generation(
+    data: Any, plugins: PluginManager, checks: _Checks
+) -> tuple[GenerationSection | None, Mapping[str, Any]]:
+    """The section's own keys, and those left for the sampler."""
+    if not isinstance(data, dict):
+        return _section(GenerationSection, data, "generation", checks), {}
+    known = GenerationSection.model_fields
+    own = {key: value for key, value in data.items() if key in known}
+    others = {key: value for key, value in data.items() if key not in known}
+    section = _section(GenerationSection, own, "generation", checks)
+    name = own.get("sampler_type")
+    if isinstance(name, str):
+        if name not in plugins.samplers:
+            checks.problems.append(
+                Problem("generation.sampler_type", plugins.samplers.unknown(name))
+            )
+        else:
+            try:
+                check_sampler_options(plugins, name, others)
+            except InputError as error:
+                checks.collect(error)
+    else:
+        # The sampler is the objective's own: which one it is will be known with the model.
+        every = {
+            key
+            for one in DEFAULT_SAMPLERS.values()
+            if one in plugins.samplers
+            for key in plugins.samplers.load(one).Options.model_fields
+        }
+        for key in others:
+            if key not in every:
+                hint = did_you_mean(key, [*known, *every])
+                checks.problems.append(
+                    Problem(f"generation.{key}", f"unknown key{hint}; allowed: {listed(known)}")
+                )
+    if section is not None:
+        _check_generation(section, checks)
+    return section, others
+
+
+DEFAULT_SAMPLERS: Mapping[str, str] = {
+    "v": "dpmpp-3m-sde",
+    "rectified_flow": "euler",
+    "rf_denoiser": "pingpong",
+}
+"""The sampler of each diffusion objective where a config names none."""
+
+
+def check_sampler_options(
+    plugins: PluginManager, name: str, options: Mapping[str, Any]
+) -> PluginOptions:
+    """Validates the keys of ``generation`` that are left for a sampler.
+
+    Raises:
+        InputError: A key is neither the section's nor the sampler's, or a value is wrong.
+    """
+    model = plugins.samplers.load(name).Options
+    own = list(model.model_fields)
+    unknown = [key for key in options if key not in own]
+    if unknown:
+        known = [*GenerationSection.model_fields, *own]
+        problems = [
+            Problem(
+                f"generation.{key}",
+                f"unknown key for sampler '{name}'{did_you_mean(key, known)}; "
+                f"allowed: {listed(known)}",
+            )
+            for key in unknown
+        ]
+        raise InputError(problems)
+    return validate(model, dict(options), "generation")
+
+
+def _check_generation(section: GenerationSection, checks: _Checks) -> None:
+    if section.sigma_min >= section.sigma_max:
+        checks.problems.append(
+            Problem(
+                "generation.sigma_min",
+                f"must be less than sigma_max ({section.sigma_max}), not {section.sigma_min}",
+            )
+        )
+    low, high = section.cfg_interval
+    if low > high:
+        checks.problems.append(
+            Problem("generation.cfg_interval", f"must be [low, high], not [{low}, {high}]")
+        )
+    if section.seed > MAX_SEED - section.batch_size:
+        checks.problems.append(
+            Problem("generation.seed", f"must leave room for batch_size below {MAX_SEED}")
+        )
+
+
+def _conditioning(data: Mapping[str, Any], checks: _Checks) -> Mapping[str, Any]:
+    if "conditioning_defaults" not in data:
+        return DEFAULT_CONDITIONING
+    values = data["conditioning_defaults"]
+    if not isinstance(values, dict):
+        checks.problems.append(
+            Problem("conditioning_defaults", f"must be an object, not {type_name(values)}")
+        )
+        return {}
+    return values
+
+
+def _source(data: Mapping[str, Any], plugins: PluginManager, checks: _Checks) -> InputSource | None:
+    if "input" not in data:
+        checks.problems.append(Problem("input", "is required, but missing"))
+        return None
+    section = data["input"]
+    if not isinstance(section, dict):
+        checks.problems.append(Problem("input", f"must be an object, not {type_name(section)}"))
+        return None
+    if "type" not in section:
+        checks.problems.append(
+            Problem(
+                "input.type", f"is required, but missing; known: {listed(plugins.inputs.names())}"
+            )
+        )
+        return None
+    return _built(
+        plugins.inputs,
+        section["type"],
+        {key: value for key, value in section.items() if key != "type"},
+        "input",
+        "type",
+        checks,
+    )
+
+
+def _named(
+    registry: Registry[T], value: str | Mapping[str, Any], where: str, checks: _Checks
+) -> T | None:
+    """Builds the plugin of ``"name"`` or ``{"name": ..., option: ...}``."""
+    if isinstance(value, str):
+        return _built(registry, value, {}, where, "", checks)
+    if "name" not in value:
+        checks.problems.append(Problem(f"{where}.name", "is required, but missing"))
+        return None
+    options = {key: one for key, one in value.items() if key != "name"}
+    return _built(registry, value["name"], options, where, "name", checks)
+
+
+def _built(
+    registry: Registry[T], name: Any, options: dict[str, Any], where: str, key: str, checks: _Checks
+) -> T | None:
+    path = json_path(where, [key]) if key else where
+    if not isinstance(name, str):
+        checks.problems.append(Problem(path, f"must be a string, not {type_name(name)}"))
+        return None
+    if name not in registry:
+        checks.problems.append(Problem(path, registry.unknown(name)))
+        return None
+    plugin: Any = registry.load(name)
+    checked = _section(plugin.Options, options, where, checks)
+    built: T | None = None if checked is None else plugin(checked)
+    return built

@@ -1,0 +1,57 @@
+"""Chooses the device and the type of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from audiogen_core.errors import UsageError, did_you_mean, listed
+
+_KNOWN = ("cpu", "cuda", "mps", "xpu")
+
+
+def available_devices() -> list[str]:
+    """The kinds of devices of this machine, the best first; ``cpu`` is always the last."""
+    checks: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "xpu": torch.xpu.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
+    return [*(name for name, there in checks.items() if there()), "cpu"]
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device of a name like ``cuda`` or ``cuda:1``; the best there is for None.
+
+    Raises:
+        UsageError: There is no such device here.
+    """
+    available = available_devices()
+    if name is None:
+        return torch.device(available[0])
+    kind = name.partition(":")[0]
+    if kind not in _KNOWN:
+        raise UsageError(
+            f"--device: '{name}' is not a known device{did_you_mean(name, _KNOWN)}; "
+            f"known: {listed(_KNOWN)}"
+        )
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"--device: '{name}' must be like '{kind}' or '{kind}:0'") from None
+    if kind not in available:
+        raise UsageError(
+            f"--device: '{name}' is not available on this machine; available: {listed(available)}"
+        )
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if device.index is not None and device.index >= count:
+        raise UsageError(
+            f"--device: '{name}' does not exist: this machine has {count} of that kind"
+        )
+    return device
+
+
+def half_type(device: torch.device) -> torch.dtype:
+    """The 16-bit type of ``--model-half``: float16, but on a CPU bfloat16, which it is fast in."""
+    return torch.bfloat16 if device.type == "cpu" else torch.float16

@@ -1,0 +1,1 @@
+"""What surrounds the network while sampling: schedules, noise, guidance, parametrisations."""

@@ -1,0 +1,57 @@
+"""Checks ``.npy`` files by their headers, so that nothing large is read before it is known good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and type of the array in a ``.npy`` file.
+
+    Raises:
+        ValueError: There is no such file, it is no ``.npy`` file, it holds Python objects or it
+            is shorter than its header says.
+    """
+    if not isinstance(path, str):
+        raise ValueError(f"must be the path of a .npy file, not {path!r}")
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            version = np.lib.format.read_magic(stream)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read(stream)
+            left = file.stat().st_size - stream.tell()
+    except FileNotFoundError:
+        raise ValueError(f"file '{path}' does not exist") from None
+    except IsADirectoryError:
+        raise ValueError(f"'{path}' is a folder, not a .npy file") from None
+    except OSError as error:
+        raise ValueError(f"file '{path}' cannot be read: {error.strerror}") from None
+    except (ValueError, SyntaxError, EOFError, TypeError):
+        raise ValueError(f"file '{path}' is not a .npy file") from None
+    if dtype.hasobject:
+        raise ValueError(f"file '{path}' holds Python objects, which are refused")
+    size = dtype.itemsize
+    for length in shape:
+        size *= length
+    if left < size:
+        raise ValueError(f"file '{path}' is cut short: {left} bytes of data, {size} expected")
+    return shape, dtype
+
+
+def check_embedding_file(path: Any) -> None:
+    """Raises a ValueError unless ``path`` is a ``.npy`` file of a finite float array."""
+    shape, dtype = read_header(path)
+    if dtype.kind != "f":
+        raise ValueError(f"file '{path}' must hold floating-point numbers, not {dtype}")
+    if 0 in shape or not shape:
+        raise ValueError(f"file '{path}' holds an empty array, shape {list(shape)}")
+    if not np.isfinite(np.load(path, allow_pickle=False)).all():
+        raise ValueError(f"file '{path}' holds NaN or infinity")

@@ -1,0 +1,73 @@
+"""The errors that users see, and the exit code that each of them ends the command with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+EXIT_OK = 0
+EXIT_RUN_FAILED = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130
+
+
+class AudiogenError(Exception):
+    """An error with a message made for the user: printed without a traceback.
+
+    Attributes:
+        exit_code: What the command exits with when this error ends it.
+    """
+
+    exit_code = EXIT_RUN_FAILED
+
+
+class UsageError(AudiogenError):
+    """The user asked for something that cannot be: nothing was started."""
+
+    exit_code = EXIT_USAGE
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with an input.
+
+    Attributes:
+        where: A JSON path (``generation.steps``), or a file with line and column; may be empty.
+        what: What is wrong, what is allowed, and what may have been meant.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class InputError(UsageError):
+    """One or more problems of a config, a prompts file, an embedding or a checkpoint."""
+
+    def __init__(self, problems: Sequence[Problem] | Problem, source: str = "") -> None:
+        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        self.source = source
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        prefix = f"{self.source}: " if self.source else ""
+        if len(self.problems) == 1:
+            return f"{prefix}{self.problems[0]}"
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        return f"{prefix}{len(self.problems)} problems{lines}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The names, quoted and separated by commas, for a message: ``'a', 'b'``."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'steps'?)"`` when a known word is near, otherwise an empty string."""
+    by_folded = {name.casefold(): name for name in known}
+    near = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
+    return f" (did you mean '{by_folded[near[0]]}'?)" if near else ""

@@ -1,0 +1,1 @@
+"""The abstract classes that plugins implement, one file for each kind of plugin."""

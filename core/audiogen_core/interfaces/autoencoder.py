@@ -1,0 +1,81 @@
+"""Autoencoders: the networks between audio and latents.
+
+A complete third-party autoencoder::
+
+    class Patches(Autoencoder):
+        '''Cuts the audio into patches and puts each into the channels.'''
+
+        NAME = "patches"
+
+        class DecoderOptions(PluginOptions):
+            out_channels: int
+            patch_size: int
+
+        EncoderOptions = DecoderOptions
+
+        @classmethod
+        def build_encoder(cls, options: PluginOptions) -> nn.Module:
+            return Fold(options.patch_size)
+
+        @classmethod
+        def build_decoder(cls, options: PluginOptions) -> nn.Module:
+            return Unfold(options.patch_size)
+
+    @hookimpl
+    def audiogen_autoencoders(register):
+        register("patches", Patches)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from audiogen_core.options import PluginOptions
+
+
+class AudioDecoder(nn.Module, ABC):
+    """The network from latents to audio.
+
+    Attributes:
+        reach: How many latents to each side the samples of one latent depend on. Long
+            sequences are decoded in tiles that overlap by this much, with an equal result.
+            None: they are decoded whole.
+        ratio: Audio samples a latent.
+    """
+
+    reach: int | None = None
+    ratio: int
+
+    @abstractmethod
+    def forward(self, latents: Tensor) -> Tensor:
+        """``[batch, channels, latents]`` to ``[batch, audio channels, latents * ratio]``."""
+
+    def prepare(self) -> None:
+        """Called once after the weights are loaded: the place to fold or fuse them."""
+
+
+class Autoencoder(ABC):
+    """Builds the networks of one autoencoder architecture.
+
+    Attributes:
+        NAME: What ``encoder.type`` and ``decoder.type`` of a pretransform call it.
+        EncoderOptions: The keys of the encoder's ``config``.
+        DecoderOptions: The keys of the decoder's ``config``.
+    """
+
+    NAME: ClassVar[str]
+    EncoderOptions: ClassVar[type[PluginOptions]]
+    DecoderOptions: ClassVar[type[PluginOptions]]
+
+    @classmethod
+    @abstractmethod
+    def build_encoder(cls, options: Any) -> nn.Module:
+        """Makes the network from audio to what the bottleneck takes, without weights."""
+
+    @classmethod
+    @abstractmethod
+    def build_decoder(cls, options: Any) -> AudioDecoder:
+        """Makes the network from latents to audio, without weights."""

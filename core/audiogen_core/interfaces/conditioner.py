@@ -1,0 +1,122 @@
+"""Conditioners: they turn one conditioning value of each sample into embeddings.
+
+A complete third-party conditioner::
+
+    class Mood(Conditioner):
+        '''A mood between -1 (sad) and 1 (glad), embedded by one linear layer.'''
+
+        NAME = "mood"
+
+        def __init__(self, output_dim: int) -> None:
+            super().__init__()
+            self.embed = nn.Linear(1, output_dim)
+
+        @classmethod
+        def build(cls, options: PluginOptions, context: BuildContext) -> Self:
+            return cls(context.output_dim)
+
+        @classmethod
+        def check(cls, value: object, options: PluginOptions) -> None:
+            if not isinstance(value, (int, float)) or not -1 <= value <= 1:
+                raise ValueError(f"must be a number from -1 to 1, not {value!r}")
+
+        def forward(self, values: Sequence[Any], generators) -> Embedding:
+            moods = torch.tensor(values, dtype=torch.float32, device=self.embed.weight.device)
+            embedded = self.embed(moods[:, None])[:, None]
+            return Embedding(embedded, torch.ones(embedded.shape[:2], dtype=torch.bool))
+
+    @hookimpl
+    def audiogen_conditioners(register):
+        register("mood", Mood)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from audiogen_core.options import NoOptions, PluginOptions
+
+
+class Embedding(NamedTuple):
+    """What a conditioner returns.
+
+    Attributes:
+        tokens: ``[batch, sequence, dim]``, or ``[batch, channels, latents]`` for conditioning
+            that is joined to the model's input.
+        mask: True where a token carries meaning, ``[batch, sequence]``.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What the builder of a conditioner knows besides its options.
+
+    Attributes:
+        output_dim: The model's ``cond_dim``.
+        folder: The folder of the model config, for relative paths; None for a Hub model.
+    """
+
+    output_dim: int
+    folder: Path | None = None
+
+
+class Conditioner(nn.Module, ABC):
+    """Embeds one conditioning id of a model.
+
+    Attributes:
+        NAME: What ``model.conditioning.configs[].type`` calls it.
+        Options: The keys of ``config`` beside it.
+    """
+
+    NAME: ClassVar[str]
+    Options: ClassVar[type[PluginOptions]] = NoOptions
+
+    @classmethod
+    @abstractmethod
+    def build(cls, options: Any, context: BuildContext) -> Self:
+        """Makes the module from an instance of its ``Options``.
+
+        Called under ``torch.device("meta")``: parameters hold no data yet.
+
+        Raises:
+            InputError: Something that the options name is not there.
+        """
+
+    @classmethod
+    @abstractmethod
+    def check(cls, value: Any, options: Any) -> None:
+        """Checks a sample's value before any weights are loaded.
+
+        Raises:
+            ValueError: It cannot be embedded; the message says what is allowed.
+        """
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Called once after the weights are loaded: the place to load what checkpoints lack.
+
+        Args:
+            device: Where the model runs.
+            dtype: The type of its weights.
+
+        Raises:
+            InputError: Something that the options name cannot be loaded.
+        """
+
+    @abstractmethod
+    def forward(self, values: Sequence[Any], generators: Sequence[torch.Generator]) -> Embedding:
+        """Embeds one value for each sample of a batch.
+
+        Args:
+            values: One checked value a sample.
+            generators: One a sample, for what is drawn at random; apart from the noise's.
+        """

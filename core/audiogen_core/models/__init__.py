@@ -1,0 +1,1 @@
+"""Models in the Stable Audio format: their configs, checkpoints, parts and where they come from."""

@@ -1,0 +1,233 @@
+"""Checkpoints: read without copying, unwrapped from training, loaded strictly."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.models.source import check_checkpoint_path
+
+EMA_OF_DIFFUSION = "diffusion_ema.ema_model."
+EMA_OF_AUTOENCODER = "autoencoder_ema.ema_model."
+
+
+class Checkpoint(ABC):
+    """The tensors of a file by name, before any is read into memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @abstractmethod
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of every tensor, by the name in the file."""
+
+    @abstractmethod
+    def tensor(self, name: str) -> Tensor:
+        """A tensor by its name in the file, mapped from the disk where the format allows it."""
+
+
+class SafetensorsCheckpoint(Checkpoint):
+    """A ``.safetensors`` file, memory-mapped.
+
+    Raises:
+        InputError: The file is broken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        from safetensors import SafetensorError
+
+        try:
+            self._file = _open_safetensors(path)
+            self._shapes = {
+                name: tuple(self._file.get_slice(name).get_shape())
+                for name in self._file.keys()  # noqa: SIM118
+            }
+        except (SafetensorError, OSError, ValueError) as error:
+            raise InputError(
+                Problem("", f"is not a readable safetensors file: {error}"), str(path)
+            ) from None
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """From the file's header."""
+        return self._shapes
+
+    def tensor(self, name: str) -> Tensor:
+        """A view of the mapped file."""
+        tensor: Tensor = self._file.get_tensor(name)
+        return tensor
+
+
+def _open_safetensors(path: Path) -> Any:
+    from safetensors import safe_open
+
+    return safe_open(path, framework="pt")
+
+
+class PickledCheckpoint(Checkpoint):
+    """A ``.ckpt`` file of torch.save, read with ``weights_only``: it can run no code.
+
+    Raises:
+        InputError: The file is broken, or holds more than tensors and plain values.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            content = torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
+        except pickle.UnpicklingError:
+            raise self._broken(
+                "holds Python objects besides tensors, which are refused because reading them "
+                "could run code; convert it to safetensors where you trust it"
+            ) from None
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            first = str(error).strip().splitlines()
+            raise self._broken(
+                f"is not a readable checkpoint: {first[0] if first else type(error).__name__}"
+            ) from None
+        if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+            content = content["state_dict"]
+        if not isinstance(content, dict) or not any(
+            isinstance(value, Tensor) for value in content.values()
+        ):
+            raise self._broken("holds no tensors by name (a state_dict)")
+        self._tensors = {
+            str(name): value for name, value in content.items() if isinstance(value, Tensor)
+        }
+
+    def _broken(self, what: str) -> InputError:
+        return InputError(Problem("", what), str(self.path))
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Of the loaded tensors."""
+        return {name: tuple(tensor.shape) for name, tensor in self._tensors.items()}
+
+    def tensor(self, name: str) -> Tensor:
+        """The loaded tensor."""
+        return self._tensors[name]
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Opens a checkpoint by its ending.
+
+    Raises:
+        UsageError: There is no such file, or its ending is not known.
+        InputError: The file is broken.
+    """
+    check_checkpoint_path(path)
+    return SafetensorsCheckpoint(path) if path.suffix == ".safetensors" else PickledCheckpoint(path)
+
+
+def model_names(names: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Maps tensor names of a model to those in a file, which may be a training checkpoint.
+
+    A training wrapper keeps the model under ``diffusion.`` and the moving average of its
+    network, which is the one to generate with, under ``diffusion_ema.ema_model.``.
+    """
+    if not any(name.startswith("diffusion.") for name in names):
+        return {name: name for name in names}
+    found = {
+        name.removeprefix("diffusion."): name for name in names if name.startswith("diffusion.")
+    }
+    averaged = {
+        f"model.{name.removeprefix(EMA_OF_DIFFUSION)}": name
+        for name in names
+        if name.startswith(EMA_OF_DIFFUSION)
+    }
+    return {**found, **averaged}
+
+
+def autoencoder_names(names: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """Maps tensor names of an autoencoder (``decoder.…``) to those in a file.
+
+    The file may hold the autoencoder alone, a whole model with the autoencoder as its
+    pretransform, or the training wrapper of either.
+    """
+    names_of_model = model_names(names)
+    prefix = "pretransform.model."
+    if any(name.startswith(prefix) for name in names_of_model):
+        return {
+            name.removeprefix(prefix): found
+            for name, found in names_of_model.items()
+            if name.startswith(prefix)
+        }
+    for wrapper in (EMA_OF_AUTOENCODER, "autoencoder."):
+        if any(name.startswith(wrapper) for name in names):
+            return {name.removeprefix(wrapper): name for name in names if name.startswith(wrapper)}
+    return {name: name for name in names}
+
+
+def load(
+    checkpoint: Checkpoint,
+    names: Mapping[str, str],
+    modules: Mapping[str, nn.Module],
+    *,
+    device: torch.device,
+    dtypes: Mapping[str, torch.dtype],
+    unused: frozenset[str] = frozenset(),
+) -> None:
+    """Puts a checkpoint's tensors into modules that were built on the meta device.
+
+    Args:
+        checkpoint: Where the tensors come from.
+        names: The model's tensor names mapped to the file's.
+        modules: The modules by the prefix of their tensors' names.
+        device: Where the tensors go.
+        dtypes: The type of each module's floating-point tensors, by the same prefix.
+        unused: Prefixes of modules whose tensors are checked but not loaded.
+
+    Raises:
+        InputError: Listing every tensor that is missing, unexpected or of another shape.
+    """
+    expected = {
+        f"{prefix}{name}": tuple(tensor.shape)
+        for prefix, module in modules.items()
+        for name, tensor in module.state_dict().items()
+    }
+    shapes = checkpoint.shapes()
+    _check(expected, {name: shapes[found] for name, found in names.items()}, str(checkpoint.path))
+    for prefix, module in modules.items():
+        if prefix in unused:
+            continue
+        state = {
+            name: _placed(checkpoint.tensor(names[f"{prefix}{name}"]), device, dtypes[prefix])
+            for name in module.state_dict()
+        }
+        module.load_state_dict(state, strict=True, assign=True)
+        module.requires_grad_(requires_grad=False).eval()
+
+
+def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+
+
+def _check(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+    problems = [
+        Problem(name, f"missing, expected {list(shape)}")
+        for name, shape in expected.items()
+        if name not in found
+    ]
+    problems += [
+        Problem(name, f"unexpected, {list(shape)}")
+        for name, shape in found.items()
+        if name not in expected
+    ]
+    problems += [
+        Problem(name, f"has the shape {list(found[name])}, expected {list(shape)}")
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    if problems:
+        raise InputError([Problem("", "does not fit the model config"), *problems], source)

@@ -1,0 +1,297 @@
+"""``model_config.json``: the part of the Stable Audio format that generation needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from audiogen_core.diffusion.shift import DistributionShift
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.options import json_path, validate
+
+
+class _Section(BaseModel):
+    """Base of the format's own sections.
+
+    Keys that are not known are kept apart, to be named in a note: published configs carry
+    training settings, and forks add keys of their own.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ConditionerSection(_Section):
+    """One conditioner: its id, its type, and the options of that type."""
+
+    id: str = Field(min_length=1)
+    type: str
+    config: dict[str, Any] = {}
+
+
+class ConditioningSection(_Section):
+    """The conditioners of a model."""
+
+    configs: list[ConditionerSection]
+    cond_dim: int = Field(gt=0)
+    default_keys: dict[str, str] = {}
+    pre_encoded_keys: list[str] = []
+
+
+class NetworkSection(_Section):
+    """An encoder, decoder or bottleneck: its type and the options of that type."""
+
+    type: str
+    config: dict[str, Any] = {}
+    requires_grad: bool = True
+    soft_clip: bool = False
+
+
+class AutoencoderSection(_Section):
+    """The autoencoder of a pretransform."""
+
+    encoder: NetworkSection
+    decoder: NetworkSection
+    bottleneck: NetworkSection | None = None
+    latent_dim: int = Field(gt=0)
+    downsampling_ratio: int = Field(gt=0)
+    io_channels: int = Field(gt=0)
+    in_channels: int | None = None
+    out_channels: int | None = None
+    pretransform: None = None
+
+
+class PretransformSection(_Section):
+    """What stands between audio and latents."""
+
+    type: Literal["autoencoder"]
+    config: AutoencoderSection
+    scale: float = Field(1.0, gt=0)
+    iterate_batch: bool = False
+    model_half: bool = False
+    chunked: bool = False
+    enable_grad: bool = False
+
+
+class ShiftSection(_Section):
+    """The shift of timesteps with the length of the latents."""
+
+    base_shift: float = 0.5
+    max_shift: float = 1.15
+    max_length: int = 4096
+    min_length: int = 256
+    use_sine: bool = False
+
+
+class DiffusionSection(_Section):
+    """The backbone, and which conditioning goes into which of its inputs."""
+
+    type: str
+    config: dict[str, Any]
+    diffusion_objective: Literal["v", "rectified_flow", "rf_denoiser"] = "v"
+    cross_attention_cond_ids: list[str] = []
+    global_cond_ids: list[str] = []
+    input_concat_ids: list[str] = []
+    prepend_cond_ids: list[str] = []
+    distribution_shift_options: ShiftSection | None = None
+
+
+class ModelSection(_Section):
+    """The parts of the model."""
+
+    io_channels: int = Field(gt=0)
+    diffusion: DiffusionSection
+    conditioning: ConditioningSection | None = None
+    pretransform: PretransformSection | None = None
+
+
+class ModelFile(_Section):
+    """The whole file."""
+
+    model_type: Literal["diffusion_cond"]
+    sample_size: int = Field(gt=0)
+    sample_rate: int = Field(gt=0)
+    audio_channels: int = Field(2, gt=0)
+    model: ModelSection
+
+
+_NOT_FOR_GENERATION = {"training", "dataset", "name", "description", "license", "version"}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A checked model config.
+
+    Attributes:
+        file: The validated sections.
+        raw: The JSON as it was read.
+        source: The file's name, for messages.
+        notes: What the user should know about it.
+    """
+
+    file: ModelFile
+    raw: Mapping[str, Any]
+    source: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sample_rate(self) -> int:
+        """In hertz."""
+        return self.file.sample_rate
+
+    @property
+    def objective(self) -> str:
+        """``v``, ``rectified_flow`` or ``rf_denoiser``."""
+        return self.file.model.diffusion.diffusion_objective
+
+    @property
+    def conditioners(self) -> list[ConditionerSection]:
+        """The conditioners, in the order of the file."""
+        conditioning = self.file.model.conditioning
+        return [] if conditioning is None else conditioning.configs
+
+    @property
+    def default_keys(self) -> Mapping[str, str]:
+        """Which key a conditioner reads when its own is not given."""
+        conditioning = self.file.model.conditioning
+        return {} if conditioning is None else conditioning.default_keys
+
+    @property
+    def pre_encoded_keys(self) -> list[str]:
+        """The ids whose values are embeddings already."""
+        conditioning = self.file.model.conditioning
+        return [] if conditioning is None else conditioning.pre_encoded_keys
+
+    @property
+    def ratio(self) -> int:
+        """Audio samples a latent."""
+        pretransform = self.file.model.pretransform
+        return 1 if pretransform is None else pretransform.config.downsampling_ratio
+
+    @property
+    def latents(self) -> int:
+        """The length of the latents at the model's full length."""
+        return self.file.sample_size // self.ratio
+
+    @property
+    def samples(self) -> int:
+        """The length of the audio at the model's full length, in samples a channel."""
+        return self.latents * self.ratio
+
+    @property
+    def channels(self) -> int:
+        """The channels of the audio."""
+        pretransform = self.file.model.pretransform
+        if pretransform is None:
+            return self.file.model.io_channels
+        return pretransform.config.out_channels or pretransform.config.io_channels
+
+    @property
+    def shift(self) -> DistributionShift | None:
+        """The shift of timesteps, if the model was trained with one."""
+        options = self.file.model.diffusion.distribution_shift_options
+        if options is None:
+            return None
+        return DistributionShift(
+            options.base_shift,
+            options.max_shift,
+            options.max_length,
+            options.min_length,
+            options.use_sine,
+        )
+
+
+def parse_model_config(data: Any, source: str) -> ModelConfig:
+    """Checks a model config.
+
+    Args:
+        data: The parsed JSON.
+        source: The file's name, for messages.
+
+    Raises:
+        InputError: With every problem found.
+    """
+    if isinstance(data, dict) and isinstance(data.get("model_type"), str):
+        _check_model_type(data["model_type"], source)
+    file = validate(ModelFile, data, source=source)
+    problems = list(_inconsistencies(file))
+    if problems:
+        raise InputError(problems, source)
+    unknown = [path for path in _unknown_keys(file) if path not in _NOT_FOR_GENERATION]
+    notes = tuple(f"{source}: {path}: not known, ignored" for path in unknown)
+    return ModelConfig(file, data, source, notes)
+
+
+def _check_model_type(model_type: str, source: str) -> None:
+    known = {
+        "diffusion_cond_inpaint",
+        "diffusion_uncond",
+        "diffusion_autoencoder",
+        "autoencoder",
+        "lm",
+    }
+    if model_type in known:
+        raise InputError(
+            Problem(
+                "model_type",
+                f"'{model_type}' models cannot be generated with yet; supported: 'diffusion_cond'",
+            ),
+            source,
+        )
+
+
+def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
+    model = file.model
+    ids = [section.id for section in model.conditioning.configs] if model.conditioning else []
+    for index, one in enumerate(ids):
+        if one in ids[:index]:
+            yield Problem(f"model.conditioning.configs[{index}].id", f"'{one}' appears twice")
+    diffusion = model.diffusion
+    for key in (
+        "cross_attention_cond_ids",
+        "global_cond_ids",
+        "input_concat_ids",
+        "prepend_cond_ids",
+    ):
+        for index, one in enumerate(getattr(diffusion, key)):
+            if one not in ids:
+                path = f"model.diffusion.{key}[{index}]"
+                yield Problem(path, f"no conditioner has the id '{one}'")
+    for key, wanted in (("io_channels", model.io_channels),):
+        found = diffusion.config.get(key)
+        if found is not None and found != wanted:
+            yield Problem(
+                f"model.diffusion.config.{key}", f"must equal model.io_channels ({wanted})"
+            )
+    if model.pretransform is not None:
+        autoencoder = model.pretransform.config
+        if autoencoder.latent_dim != model.io_channels:
+            yield Problem(
+                "model.pretransform.config.latent_dim",
+                f"must equal model.io_channels ({model.io_channels}), not {autoencoder.latent_dim}",
+            )
+        if file.sample_size < autoencoder.downsampling_ratio:
+            yield Problem(
+                "sample_size",
+                f"must be at least the downsampling_ratio ({autoencoder.downsampling_ratio})",
+            )
+    shift = diffusion.distribution_shift_options
+    if shift is not None and shift.max_length == shift.min_length:
+        yield Problem(
+            "model.diffusion.distribution_shift_options.max_length", "must differ from min_length"
+        )
+
+
+def _unknown_keys(section: BaseModel, where: str = "") -> Iterator[str]:
+    yield from (json_path(where, [key]) for key in section.model_extra or {})
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        path = json_path(where, [name])
+        if isinstance(value, BaseModel):
+            yield from _unknown_keys(value, path)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    yield from _unknown_keys(item, json_path(path, [index]))

@@ -1,0 +1,172 @@
+"""The base of every options model, and validation that answers with the user's own JSON paths."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from audiogen_core.errors import InputError, Problem, did_you_mean, listed
+
+if typing.TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class PluginOptions(BaseModel):
+    """Base of a plugin's options: unknown keys are errors, nothing is coerced or changed later.
+
+    A JSON whole number is accepted for a float; ``"3"`` is not accepted for 3.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Options = PluginOptions
+
+
+class NoOptions(PluginOptions):
+    """The options of a plugin that takes none."""
+
+
+def validate(model: type[ModelT], data: object, where: str = "", source: str = "") -> ModelT:
+    """Builds ``model`` from JSON data.
+
+    Args:
+        model: The options model.
+        data: What the JSON held at ``where``.
+        where: The JSON path of ``data``, the prefix of every path in the message.
+        source: The file's name, for the message.
+
+    Raises:
+        InputError: With every problem found, each with its own JSON path.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError(problems_of(error, model, where), source) from None
+
+
+def problems_of(error: ValidationError, model: type[BaseModel], where: str = "") -> list[Problem]:
+    """Every error of a pydantic validation, in the words of this program and without repeats."""
+    problems = [_problem(detail, model, where) for detail in error.errors(include_url=False)]
+    return list(dict.fromkeys(problems))
+
+
+def json_path(where: str, parts: Sequence[str | int]) -> str:
+    """``json_path("input", ["samples", 3])`` is ``"input.samples[3]"``."""
+    path = where
+    for part in parts:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def type_name(value: object) -> str:
+    """What JSON calls the type of a value: an object, a list, a string and so on."""
+    names: dict[type, str] = {
+        bool: "a boolean",
+        int: "a whole number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+        type(None): "null",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
+    location = detail["loc"]
+    path = json_path(where, location)
+    kind = detail["type"]
+    context: Mapping[str, Any] = detail.get("ctx", {})
+    value = detail["input"]
+    if kind == "extra_forbidden":
+        known = _fields_at(model, location[:-1])
+        key = str(location[-1])
+        allowed = listed(known) if known else "none"
+        return Problem(path, f"unknown key{did_you_mean(key, known)}; allowed: {allowed}")
+    if kind == "missing":
+        return Problem(path, "is required, but missing")
+    if kind == "literal_error":
+        text = str(context["expected"]).replace(" or ", ", ")
+        hint = did_you_mean(value, text.strip("'").split("', '")) if isinstance(value, str) else ""
+        return Problem(path, f"{value!r} is not allowed{hint}; allowed: {text}")
+    if kind == "finite_number":
+        return Problem(path, "must be a finite number")
+    if kind in _EXPECTED:
+        return Problem(path, f"must be {_EXPECTED[kind]}, not {type_name(value)}")
+    if kind in _BOUNDS:
+        bound = next(iter(context.values()))
+        return Problem(path, f"must be {_BOUNDS[kind]} {bound}, not {value!r}")
+    if kind in {"too_short", "too_long"}:
+        limit = context.get("min_length", context.get("max_length"))
+        word = "at least" if kind == "too_short" else "at most"
+        return Problem(path, f"must have {word} {limit} item{'s' if limit != 1 else ''}")
+    if kind == "string_too_short":
+        return Problem(path, "must not be empty")
+    if kind in {"value_error", "assertion_error"}:
+        return Problem(path, str(context.get("error", detail["msg"])))
+    return Problem(path, detail["msg"][:1].lower() + detail["msg"][1:])
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "none_required": "null",
+}
+
+_BOUNDS = {
+    "greater_than": "greater than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    here = [model]
+    for part in location:
+        if isinstance(part, int):
+            continue
+        here = [found for one in here for found in _models_in(one, part)]
+    names = [field.alias or name for one in here for name, field in one.model_fields.items()]
+    return list(dict.fromkeys(names))
+
+
+def _models_in(model: type[BaseModel], part: str | int) -> list[type[BaseModel]]:
+    if isinstance(part, int):
+        return [model]
+    for name, field in model.model_fields.items():
+        if part in (name, field.alias):
+            return _models_of(field.annotation)
+    return []
+
+
+def _models_of(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in (
+        typing.Union,
+        types.UnionType,
+        list,
+        tuple,
+        typing.Annotated,
+    ):
+        return [model for arg in typing.get_args(annotation) for model in _models_of(arg)]
+    return []

@@ -1,0 +1,1 @@
+"""Contract checks and materials that plugin authors test with, and this project too."""

@@ -1,0 +1,1 @@
+"""The built-in plugins: every documented option, registered as a third party's would be."""

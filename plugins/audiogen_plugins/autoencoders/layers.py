@@ -1,0 +1,101 @@
+"""Layers of convolutional audio autoencoders: weight-normalised convolutions, snake activations."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class NormedConv(nn.Module):
+    """A 1-d convolution whose weight is a direction times a length.
+
+    Weight normalisation (Salimans and Kingma 2016, arXiv 1602.07868): checkpoints hold the
+    length of each slice of the weight's first dimension in ``weight_g`` and its direction in
+    ``weight_v``. `fold` multiplies them out once.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: Taps.
+        stride: The downsampling factor, or the upsampling factor when transposed.
+        padding: Zeros on each side of the input; cut from the output when transposed.
+        dilation: Distance of the taps.
+        bias: Whether a bias is added.
+        transposed: Upsamples (a transposed convolution).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        bias: bool = True,
+        transposed: bool = False,
+    ) -> None:
+        super().__init__()
+        rows, columns = (in_channels, out_channels) if transposed else (out_channels, in_channels)
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.transposed = transposed
+        self.weight: nn.Parameter | None = None
+        self.weight_g: nn.Parameter | None = nn.Parameter(torch.ones(rows, 1, 1))
+        self.weight_v: nn.Parameter | None = nn.Parameter(torch.ones(rows, columns, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+
+    def fold(self) -> None:
+        """Replaces length and direction by their product, and frees them."""
+        if self.weight is None:
+            with torch.no_grad():
+                self.weight = nn.Parameter(self._product(), requires_grad=False)
+            self.weight_g = self.weight_v = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[batch, in_channels, length]`` to ``[batch, out_channels, new length]``."""
+        weight = self._product() if self.weight is None else self.weight
+        if not self.transposed:
+            return functional.conv1d(x, weight, self.bias, self.stride, self.padding, self.dilation)
+        return functional.conv_transpose1d(x, weight, self.bias, self.stride, self.padding)
+
+    def _product(self) -> Tensor:
+        length, direction = self.weight_g, self.weight_v
+        if length is None or direction is None:
+            raise RuntimeError("the convolution has no weights")
+        wide = torch.promote_types(direction.dtype, torch.float32)
+        norm: Tensor = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True, dtype=wide)
+        return (direction * (length / norm)).to(direction.dtype)
+
+
+def fold_weight_norm(network: nn.Module) -> None:
+    """Folds every `NormedConv`, one after the other, so that one weight at most exists twice."""
+    for module in network.modules():
+        if isinstance(module, NormedConv):
+            module.fold()
+
+
+class SnakeBeta(nn.Module):
+    """A periodic activation, ``x + sin(alpha * x)^2 / beta`` (Ziyin et al. 2020, 2006.08195).
+
+    With a frequency and a magnitude for each channel, as in BigVGAN (Lee et al. 2022,
+    arXiv 2206.04658); both are stored as logarithms.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[batch, channels, length]`` to the same shape."""
+        alpha = self.alpha.exp()[:, None]
+        scale = (self.beta.exp() + 1e-9).reciprocal()[:, None]
+        # In place: at full sample rate, every copy that is kept is one as large as the audio
+        # times the channels.
+        waves: Tensor = (x * alpha).sin_().square_()
+        waves.mul_(scale).add_(x)
+        return waves

@@ -1,0 +1,397 @@
+"""The diffusion transformer of Stable Audio (Peebles and Xie 2022, arXiv 2212.09748).
+
+How it differs from the paper's is described by Evans et al. 2024, "Long-form music generation
+with latent diffusion" (arXiv 2404.10301).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
+from audiogen_core.options import PluginOptions
+from audiogen_plugins.backbones.attention import Attention, QKNorm, RotaryEmbedding
+from audiogen_plugins.backbones.norms import DynamicTanh, LayerNorm, LayerScale
+from audiogen_plugins.backbones.transformer import (
+    AbsoluteEmbedding,
+    Block,
+    Conformer,
+    FeedForward,
+    SinusoidalEmbedding,
+    Transformer,
+)
+
+TIMESTEP_FEATURES = 256
+
+
+class AttentionOptions(PluginOptions):
+    """The keys of ``attn_kwargs``."""
+
+    qk_norm: QKNorm = "none"
+    differential: bool = False
+    feat_scale: bool = False
+
+
+class FeedForwardOptions(PluginOptions):
+    """The keys of ``ff_kwargs``."""
+
+    mult: float = Field(default=4, gt=0)
+    no_bias: bool = False
+    glu: bool = True
+    use_conv: bool = False
+    conv_kernel_size: int = Field(default=3, gt=0)
+
+    @field_validator("conv_kernel_size")
+    @classmethod
+    def _odd(cls, value: int) -> int:
+        if value % 2 == 0:
+            raise ValueError(f"must be odd, so that lengths stay the same, not {value}")
+        return value
+
+
+class NormOptions(PluginOptions):
+    """The keys of ``norm_kwargs``."""
+
+    eps: float = Field(default=1e-5, gt=0)
+    bias: bool = False
+    fix_scale: bool = False
+    force_fp32: bool = False
+
+
+class DiTOptions(PluginOptions):
+    """The keys of ``model.diffusion.config`` for ``"type": "dit"``."""
+
+    io_channels: int = Field(default=32, gt=0)
+    patch_size: int = Field(default=1, gt=0)
+    embed_dim: int = Field(default=768, gt=0)
+    depth: int = Field(default=12, gt=0)
+    num_heads: int = Field(default=8, gt=0)
+
+    cond_token_dim: int = Field(default=0, ge=0)
+    project_cond_tokens: bool = True
+    global_cond_dim: int = Field(default=0, ge=0)
+    project_global_cond: bool = True
+    input_concat_dim: int = Field(default=0, ge=0)
+    prepend_cond_dim: int = Field(default=0, ge=0)
+    global_cond_type: Literal["prepend", "adaLN"] = "prepend"
+    timestep_cond_type: Literal["global", "input_concat"] = "global"
+    timestep_embed_dim: int | None = Field(default=None, gt=0)
+
+    transformer_type: Literal["continuous_transformer"] = "continuous_transformer"
+    num_memory_tokens: int = Field(default=0, ge=0)
+    rotary_pos_emb: bool = True
+    use_sinusoidal_emb: bool = False
+    use_abs_pos_emb: bool = False
+    abs_pos_emb_max_length: int = Field(default=10000, gt=0)
+    final_cross_attn_ix: int = Field(default=-1, ge=-1)
+    conformer: bool = False
+    layer_scale: bool = False
+    remove_norms: bool = False
+    attn_kwargs: AttentionOptions = AttentionOptions()
+    ff_kwargs: FeedForwardOptions = FeedForwardOptions()
+    norm_kwargs: NormOptions = NormOptions()
+
+    zero_init_branch_outputs: bool = True
+    """How training started: accepted, for checkpoints replace what it initialised."""
+
+    add_rope: bool = False
+    causal: bool = False
+    sliding_window: list[int] | None = None
+
+    @field_validator("add_rope", "causal", "sliding_window")
+    @classmethod
+    def _not_supported(cls, value: object) -> object:
+        if value:
+            raise ValueError(f"is not supported when set to {value!r}; only its default is")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        dim, heads = self.embed_dim, self.num_heads
+        if dim % heads:
+            raise ValueError(f"embed_dim ({dim}) must be a multiple of num_heads ({heads})")
+        head_dim = dim // heads
+        if self.rotary_pos_emb and head_dim < self.rotary_dim:
+            raise ValueError(
+                f"embed_dim / num_heads is {head_dim}, but rotary_pos_emb turns"
+                f" {self.rotary_dim} channels of each head"
+            )
+        kv_heads, left_over = divmod(self.context_dim, head_dim)
+        if self.cond_token_dim and (left_over or kv_heads == 0 or heads % kv_heads):
+            raise ValueError(
+                f"conditioning tokens of {self.context_dim} channels must divide into heads of"
+                f" {head_dim} (embed_dim / num_heads), as many or a fraction of num_heads ({heads})"
+            )
+        if self.global_cond_dim not in (0, dim) and not self.project_global_cond:
+            raise ValueError(
+                f"project_global_cond is false, so global_cond_dim ({self.global_cond_dim}) must"
+                f" equal embed_dim ({dim})"
+            )
+        if self.timestep_cond_type == "input_concat" and self.timestep_embed_dim is None:
+            raise ValueError("timestep_cond_type 'input_concat' needs timestep_embed_dim")
+        if self.use_sinusoidal_emb and self.use_abs_pos_emb:
+            raise ValueError("use_sinusoidal_emb and use_abs_pos_emb exclude each other")
+        if self.use_sinusoidal_emb and dim % 2:
+            raise ValueError(f"use_sinusoidal_emb needs an even embed_dim, not {dim}")
+        return self
+
+    @property
+    def head_dim(self) -> int:
+        """Channels of an attention head."""
+        return self.embed_dim // self.num_heads
+
+    @property
+    def rotary_dim(self) -> int:
+        """How many channels of a head rotary embeddings turn: half of them, at least 32."""
+        return max(self.head_dim // 2, 32)
+
+    @property
+    def context_dim(self) -> int:
+        """Channels of the conditioning tokens that the blocks attend to."""
+        return self.embed_dim if self.project_cond_tokens else self.cond_token_dim
+
+    @property
+    def timestep_channels(self) -> int:
+        """Channels of the timestep's embedding where it is joined to the input, otherwise 0."""
+        joined = self.timestep_cond_type == "input_concat"
+        return self.timestep_embed_dim or 0 if joined else 0
+
+    @property
+    def timestep_dim(self) -> int:
+        """Channels of the timestep's embedding."""
+        return self.timestep_channels or self.embed_dim
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the latents and of all that is joined to them."""
+        return self.io_channels + self.input_concat_dim + self.timestep_channels
+
+
+class FourierFeatures(nn.Module):
+    """Cosines and sines of learned multiples of the timestep (Tancik et al. 2020, 2006.10739)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(features // 2, 1))
+
+    def forward(self, t: Tensor) -> Tensor:
+        """``[batch]`` to ``[batch, features]``, computed in float32 at least."""
+        weight = self.weight.to(torch.promote_types(self.weight.dtype, torch.float32))
+        angles = 2 * math.pi * t.to(weight.dtype)[:, None] * weight[:, 0]
+        return torch.cat((angles.cos(), angles.sin()), dim=-1).to(self.weight.dtype)
+
+
+class DiffusionTransformer(Backbone):
+    """A transformer over latents, conditioned in four ways.
+
+    Conditioning tokens are attended to; the global embedding (with the timestep) is prepended
+    as a token or modulates the blocks; tokens can be prepended; channels can be joined to the
+    input.
+
+    Args:
+        io_channels: Channels of the latents.
+        transformer: The stack of blocks.
+        timestep_embed: From Fourier features to the timestep's embedding.
+        cond_embed: Projects the cross-attention tokens.
+        global_embed: Projects the global embedding.
+        prepend_embed: Projects the tokens to prepend.
+        concat_channels: Channels of conditioning that are joined to the input.
+        timestep_channels: Channels of the timestep's embedding that are joined to the input; 0
+            adds it to the global embedding.
+        patch_size: How many latents make one vector of the sequence.
+        modulated: Whether the global embedding modulates the blocks instead of being prepended.
+    """
+
+    NAME = "dit"
+    Options = DiTOptions
+
+    def __init__(
+        self,
+        *,
+        io_channels: int,
+        transformer: nn.Module,
+        timestep_embed: nn.Module,
+        cond_embed: nn.Module | None = None,
+        global_embed: nn.Module | None = None,
+        prepend_embed: nn.Module | None = None,
+        concat_channels: int = 0,
+        timestep_channels: int = 0,
+        patch_size: int = 1,
+        modulated: bool = False,
+    ) -> None:
+        super().__init__()
+        input_channels = io_channels + concat_channels + timestep_channels
+        self.timestep_features = FourierFeatures(TIMESTEP_FEATURES)
+        self.to_timestep_embed = timestep_embed
+        self.to_cond_embed = cond_embed
+        self.to_global_embed = global_embed
+        self.to_prepend_embed = prepend_embed
+        self.preprocess_conv = nn.Conv1d(input_channels, input_channels, 1, bias=False)
+        self.transformer = transformer
+        self.postprocess_conv = nn.Conv1d(io_channels, io_channels, 1, bias=False)
+        self.concat_channels = concat_channels
+        self.timestep_as_input = timestep_channels > 0
+        self.patch_size = patch_size
+        self.modulated = modulated
+
+    @classmethod
+    def build(cls, options: DiTOptions) -> Self:
+        """Makes the module, without weights when under ``torch.device("meta")``."""
+        dim = options.embed_dim
+
+        def projection(dim_in: int, dim_out: int) -> nn.Module | None:
+            return _mlp(dim_in, dim_out, bias=False) if dim_in else None
+
+        return cls(
+            io_channels=options.io_channels,
+            transformer=_transformer(options),
+            timestep_embed=_mlp(TIMESTEP_FEATURES, options.timestep_dim, bias=True),
+            cond_embed=projection(options.cond_token_dim, options.context_dim),
+            global_embed=projection(options.global_cond_dim, dim),
+            prepend_embed=projection(options.prepend_cond_dim, dim),
+            concat_channels=options.input_concat_dim,
+            timestep_channels=options.timestep_channels,
+            patch_size=options.patch_size,
+            modulated=options.global_cond_type == "adaLN",
+        )
+
+    @property
+    def length_multiple(self) -> int:
+        """Latent lengths must be a multiple of this."""
+        return self.patch_size
+
+    def forward(self, x: Tensor, t: Tensor, inputs: BackboneInputs) -> Tensor:
+        """Predicts the velocity.
+
+        Args:
+            x: Noisy latents, ``[batch, channels, latents]``.
+            t: Times in [0, 1], ``[batch]``.
+            inputs: The conditioning.
+
+        Returns:
+            ``[batch, channels, latents]``, of the weights' dtype.
+
+        Raises:
+            ValueError: The conditioning is not what the model was built for, or the length no
+                multiple of `length_multiple`.
+        """
+        if x.shape[2] % self.patch_size:
+            raise ValueError(f"{x.shape[2]} latents are no multiple of {self.patch_size}")
+        x = self._with_channels(x.to(self.preprocess_conv.weight.dtype), inputs.input_concat)
+        context = _embed(self.to_cond_embed, inputs.cross_attention, x, "cross-attention")
+        pooled = _embed(self.to_global_embed, inputs.global_embedding, x, "global")
+        prepend = _embed(self.to_prepend_embed, inputs.prepend, x, "prepend")
+
+        timestep = self.to_timestep_embed(self.timestep_features(t))
+        if self.timestep_as_input:
+            x = torch.cat((x, timestep[:, :, None].expand(-1, -1, x.shape[2])), dim=1)
+        else:
+            pooled = timestep if pooled is None else pooled + timestep
+        if not self.modulated and pooled is not None:
+            token = pooled[:, None]
+            prepend = token if prepend is None else torch.cat((prepend, token), dim=1)
+
+        x = x + self.preprocess_conv(x)
+        h = self.transformer(
+            _patched(x, self.patch_size),
+            prepend=prepend,
+            context=context,
+            global_embedding=pooled if self.modulated else None,
+        )
+        out = _patched(h, self.patch_size)
+        refinement: Tensor = self.postprocess_conv(out)
+        return out + refinement
+
+    def _with_channels(self, x: Tensor, extra: Tensor | None) -> Tensor:
+        """Joins ``extra``, stretched to the latents' length, to the input's channels."""
+        given = 0 if extra is None else extra.shape[1]
+        if given != self.concat_channels:
+            raise ValueError(f"input_concat must have {self.concat_channels} channels, not {given}")
+        if extra is None:
+            return x
+        if extra.shape[2] != x.shape[2]:
+            extra = functional.interpolate(extra, size=x.shape[2], mode="nearest")
+        return torch.cat((x, extra.to(x)), dim=1)
+
+
+def _patched(x: Tensor, patch_size: int) -> Tensor:
+    """Puts neighbouring latents into the channels of one vector, and undoes it as well.
+
+    ``[batch, channels, patches * patch_size]`` to ``[batch, patches, channels * patch_size]``;
+    or the other way round, for it is the same transposition.
+    """
+    batch, rows, columns = x.shape
+    return x.reshape(batch, rows, columns // patch_size, patch_size).transpose(1, 2).flatten(2)
+
+
+def _embed(layer: nn.Module | None, given: Tensor | None, like: Tensor, kind: str) -> Tensor | None:
+    """Projects a conditioning input in the weights' dtype."""
+    if given is None:
+        return None
+    if layer is None:
+        raise ValueError(f"this model takes no {kind} conditioning")
+    projected: Tensor = layer(given.to(like))
+    return projected
+
+
+def _mlp(dim_in: int, dim_out: int, *, bias: bool) -> nn.Module:
+    return nn.Sequential(
+        nn.Linear(dim_in, dim_out, bias=bias), nn.SiLU(), nn.Linear(dim_out, dim_out, bias=bias)
+    )
+
+
+def _transformer(options: DiTOptions) -> Transformer:
+    dim, patch = options.embed_dim, options.patch_size
+    positions: nn.Module | None = None
+    if options.use_sinusoidal_emb:
+        positions = SinusoidalEmbedding(dim)
+    elif options.use_abs_pos_emb:
+        positions = AbsoluteEmbedding(
+            dim, options.abs_pos_emb_max_length + options.num_memory_tokens
+        )
+    return Transformer(
+        dim,
+        dim_in=options.input_channels * patch,
+        dim_out=options.io_channels * patch,
+        layers=[_block(options, index) for index in range(options.depth)],
+        rotary=RotaryEmbedding(options.rotary_dim) if options.rotary_pos_emb else None,
+        positions=positions,
+        memory_tokens=options.num_memory_tokens,
+        modulated=options.global_cond_type == "adaLN",
+    )
+
+
+def _block(options: DiTOptions, index: int) -> Block:
+    dim = options.embed_dim
+    norm_kwargs: Mapping[str, Any] = options.norm_kwargs.model_dump()
+    attn_kwargs: Mapping[str, Any] = options.attn_kwargs.model_dump()
+
+    def attention(context_dim: int | None) -> Attention:
+        return Attention(dim=dim, head_dim=options.head_dim, context_dim=context_dim, **attn_kwargs)
+
+    def layer_norm() -> nn.Module:
+        return LayerNorm(dim, **norm_kwargs)
+
+    # -1 lets every block attend to the conditioning, another index only those up to it.
+    cross = options.cond_token_dim > 0 and (
+        options.final_cross_attn_ix == -1 or index <= options.final_cross_attn_ix
+    )
+    return Block(
+        dim,
+        norm=(lambda: DynamicTanh(dim)) if options.remove_norms else layer_norm,
+        scale=(lambda: LayerScale(dim)) if options.layer_scale else nn.Identity,
+        self_attn=attention(None),
+        cross_attn=attention(options.context_dim) if cross else None,
+        conformer=Conformer(dim, in_norm=layer_norm(), mid_norm=layer_norm())
+        if options.conformer
+        else None,
+        ff=FeedForward(dim, **options.ff_kwargs.model_dump()),
+        modulated=options.global_cond_type == "adaLN",
+    )

@@ -1,0 +1,130 @@
+"""Text, through a table with one learned embedding for each word piece of a tokenizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
+from audiogen_core.options import PluginOptions
+from audiogen_plugins.conditioners import pretrained
+from audiogen_plugins.conditioners.common import check_text, project, projection
+
+
+class LookupOptions(PluginOptions):
+    """The keys of its ``config``."""
+
+    tokenizer_name: str = Field(min_length=1)
+    max_length: int = Field(default=1024, gt=0)
+    use_abs_pos_emb: bool = False
+    project_out: bool = False
+    special_tokens: list[str] = Field(default=[])
+
+
+class PositionEmbedding(nn.Module):
+    """One learned vector for each position."""
+
+    def __init__(self, dim: int, length: int) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(length, dim)
+
+    def forward(self) -> Tensor:
+        """``[length, dim]``."""
+        table: Tensor = self.emb.weight
+        return table * (1 / math.sqrt(table.shape[1]))
+
+
+class LookupConditioner(Conditioner):
+    """A text, padded or cut to a fixed number of tokens.
+
+    Padding becomes zero vectors, to which positions are added as to all others.
+
+    Args:
+        output_dim: Channels of the tokens.
+        tokenizer: A tokenizer of transformers.
+        vocabulary: How many tokens it knows.
+        max_length: The number of tokens of the embedding.
+        use_abs_pos_emb: Adds a learned vector for each position.
+        project_out: Projects the embeddings.
+    """
+
+    NAME = "lut"
+    Options = LookupOptions
+
+    def __init__(
+        self,
+        output_dim: int,
+        *,
+        tokenizer: Callable[..., Any],
+        vocabulary: int,
+        max_length: int = 1024,
+        use_abs_pos_emb: bool = False,
+        project_out: bool = False,
+    ) -> None:
+        super().__init__()
+        self.token_embedder = nn.Embedding(vocabulary, output_dim)
+        self.proj_out = projection(output_dim, output_dim, always=project_out)
+        self.abs_pos_emb = PositionEmbedding(output_dim, max_length) if use_abs_pos_emb else None
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+
+    @classmethod
+    def build(cls, options: LookupOptions, context: BuildContext) -> Self:
+        """Makes the module, for which the tokenizer is loaded.
+
+        Raises:
+            InputError: The tokenizer was not found.
+        """
+        name, folder = options.tokenizer_name, context.folder
+        source = pretrained.locate(name, folder, "tokenizer_config.json")
+        try:
+            with pretrained.quiet():
+                tokenizer = pretrained.transformers().AutoTokenizer.from_pretrained(source)
+        except Exception as error:  # offline, unknown, gated, damaged: each has its own class
+            raise pretrained.not_found(name, folder, "tokenizer_name", error) from error
+        if options.special_tokens:
+            tokenizer.add_special_tokens({"additional_special_tokens": options.special_tokens})
+        return cls(
+            context.output_dim,
+            tokenizer=tokenizer,
+            vocabulary=len(tokenizer),
+            max_length=options.max_length,
+            use_abs_pos_emb=options.use_abs_pos_emb,
+            project_out=options.project_out,
+        )
+
+    @classmethod
+    def check(cls, value: Any, options: LookupOptions) -> None:  # noqa: ARG003
+        """Allows strings.
+
+        Raises:
+            ValueError: It is none.
+        """
+        check_text(value)
+
+    def forward(
+        self,
+        values: Sequence[str],
+        generators: Sequence[torch.Generator],  # noqa: ARG002
+    ) -> Embedding:
+        """Embeds one text for each sample, as ``[batch, max_length, dim]``."""
+        device = self.token_embedder.weight.device
+        with pretrained.quiet():
+            encoded = self.tokenizer(
+                list(values),
+                truncation=True,
+                max_length=self.max_length,
+                padding="max_length",
+                return_tensors="pt",
+            )
+        mask = encoded["attention_mask"].to(device, torch.bool)
+        tokens = project(self.proj_out, self.token_embedder(encoded["input_ids"].to(device)))
+        tokens = tokens * mask[:, :, None]
+        if self.abs_pos_emb is not None:
+            tokens = tokens + self.abs_pos_emb()
+        return Embedding(tokens, mask)

@@ -1,0 +1,163 @@
+"""Text, through the encoder of a pretrained T5 (Raffel et al. 2019, arXiv 1910.10683)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
+from audiogen_core.options import PluginOptions
+from audiogen_plugins.conditioners import pretrained
+from audiogen_plugins.conditioners.common import check_text, project, projection
+
+
+class T5Options(PluginOptions):
+    """The keys of its ``config``."""
+
+    t5_model_name: str = Field(default="t5-base", min_length=1)
+    max_length: int = Field(default=128, gt=0)
+    enable_grad: bool = False
+    project_out: bool = False
+
+    @field_validator("enable_grad")
+    @classmethod
+    def _not_supported(cls, value: bool) -> bool:
+        if value:
+            raise ValueError(
+                "is not supported when true: the text encoder is loaded by its name, not from"
+                " the checkpoint"
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """A tokenizer and a model, held where `nn.Module` does not look for submodules."""
+
+    tokenizer: Callable[..., Any]
+    model: nn.Module
+
+
+class T5Conditioner(Conditioner):
+    """A text, padded or cut to a fixed number of tokens; padding becomes zero vectors.
+
+    The text encoder is no part of checkpoints. It is loaded by name, by `prepare` or when it is
+    first needed, and appears neither among the parameters nor in the state dict.
+
+    Args:
+        output_dim: Channels of the tokens.
+        source: A folder or a Hub name.
+        text_dim: Channels of the text encoder.
+        max_length: The number of tokens.
+        project_out: Projects even where ``text_dim`` equals ``output_dim``.
+    """
+
+    NAME = "t5"
+    Options = T5Options
+
+    def __init__(
+        self,
+        output_dim: int,
+        *,
+        source: str,
+        text_dim: int,
+        max_length: int = 128,
+        project_out: bool = False,
+    ) -> None:
+        super().__init__()
+        self.proj_out = projection(text_dim, output_dim, always=project_out)
+        self.source = source
+        self.max_length = max_length
+        self._text_encoder: TextEncoder | None = None
+
+    @classmethod
+    def build(cls, options: T5Options, context: BuildContext) -> Self:
+        """Makes the module. Of the text encoder, only its ``config.json`` is read.
+
+        Raises:
+            InputError: The text encoder was not found, or is no T5.
+        """
+        name, key = options.t5_model_name, "t5_model_name"
+        source, config = pretrained.read_config(name, context.folder, key)
+        text_dim = config.get("d_model")
+        if not isinstance(text_dim, int):
+            raise InputError(Problem(key, f"'{source}' is no T5: its config has no d_model"))
+        return cls(
+            context.output_dim,
+            source=source,
+            text_dim=text_dim,
+            max_length=options.max_length,
+            project_out=options.project_out,
+        )
+
+    @classmethod
+    def check(cls, value: Any, options: T5Options) -> None:  # noqa: ARG003
+        """Allows strings.
+
+        Raises:
+            ValueError: It is none.
+        """
+        check_text(value)
+
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Loads the text encoder.
+
+        Raises:
+            InputError: It cannot be loaded.
+        """
+        self._text_encoder = self._loaded(device, dtype)
+
+    def forward(
+        self,
+        values: Sequence[str],
+        generators: Sequence[torch.Generator],  # noqa: ARG002
+    ) -> Embedding:
+        """Embeds one text for each sample, as ``[batch, max_length, dim]``."""
+        encoder = self._text_encoder or self._loaded(torch.device("cpu"), torch.float32)
+        with pretrained.quiet():
+            encoded = encoder.tokenizer(
+                list(values),
+                truncation=True,
+                max_length=self.max_length,
+                padding="max_length",
+                return_tensors="pt",
+            )
+        device = next(encoder.model.parameters()).device
+        ids, attended = encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
+        hidden: Tensor = encoder.model(input_ids=ids, attention_mask=attended).last_hidden_state
+        tokens = project(self.proj_out, hidden)
+        mask = attended.to(tokens.device, torch.bool)
+        return Embedding(tokens * mask[:, :, None], mask)
+
+    def _loaded(self, device: torch.device, dtype: torch.dtype) -> TextEncoder:
+        package = pretrained.transformers()
+        try:
+            with pretrained.quiet():
+                tokenizer = package.AutoTokenizer.from_pretrained(self.source)
+                model = package.T5EncoderModel.from_pretrained(self.source, dtype=dtype)
+        except Exception as error:  # missing files, no network, a damaged checkpoint
+            raise InputError(
+                Problem("t5_model_name", f"'{self.source}' cannot be loaded: {error}")
+            ) from error
+        model.eval().requires_grad_(requires_grad=False)
+        if dtype == torch.float32:
+            round_to_half(model)
+        return TextEncoder(tokenizer, model.to(device))
+
+
+@torch.no_grad()
+def round_to_half(model: nn.Module) -> None:
+    """Rounds float32 weights to the nearest float16 values, in place.
+
+    Models in this format were trained, and are run by the reference implementation, with text
+    encoder weights in float16. Computing in float32 with those values gives the embeddings that
+    a model knows, without float16's errors in between.
+    """
+    for parameter in model.parameters():
+        parameter.copy_(parameter.half())

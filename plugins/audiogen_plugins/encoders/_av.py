@@ -1,0 +1,191 @@
+"""Writing audio with PyAV, and reading back what was written to prove it.
+
+PyAV is imported inside the functions: listing the formats must not load FFmpeg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from audiogen_core.interfaces.encoder import FloatArray
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+
+LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+"""FFmpeg's name of each channel count's layout, in the order of the FLAC specification."""
+
+BLOCK = 1 << 16
+"""Samples a channel that are converted at a time, so that long audio is never copied whole."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a decoder makes of a file.
+
+    Attributes:
+        codec: FFmpeg's name of the codec: ``"mp3"``, ``"aac"``.
+        profile: FFmpeg's name of the codec's profile, such as ``"HE-AACv2"``.
+        sample_rate: In hertz.
+        channels: Their number.
+        samples: How many samples a channel come out of the decoder.
+        bit_rate: Of the audio packets alone, without the container, in bits a second.
+    """
+
+    codec: str
+    profile: str | None
+    sample_rate: int
+    channels: int
+    samples: int
+    bit_rate: float
+
+
+def write(
+    audio: FloatArray,
+    sample_rate: int,
+    path: Path,
+    *,
+    container: str,
+    codec: str,
+    sample_format: Literal["s16", "fltp"],
+    bit_rate: int | None = None,
+    best_vbr: bool = False,
+    profile: str | None = None,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+) -> None:
+    """Writes a whole file with one of the encoders that PyAV holds.
+
+    Args:
+        audio: Samples in [-1, 1], ``[channels, samples]``.
+        sample_rate: In hertz.
+        path: The file to write, whatever its ending.
+        container: FFmpeg's name of the file format: ``"wav"``, ``"ipod"`` for M4A.
+        codec: FFmpeg's name of the encoder.
+        sample_format: What the encoder takes: packed 16-bit integers or planar floats.
+        bit_rate: In bits a second, for encoders with a constant rate.
+        best_vbr: Whether to encode at quality 0, the best variable bit rate.
+        profile: FFmpeg's name of the codec's profile.
+        options: Further options of the encoder.
+        container_options: Options of the file format.
+
+    Raises:
+        ValueError: The audio is empty or holds NaN or infinity.
+        RuntimeError: The encoder does not know one of the options.
+        av.error.FFmpegError: FFmpeg refused the settings, or could not write.
+    """
+    import av
+
+    if not audio.size:
+        raise ValueError("audio holds no samples")
+    layout = LAYOUTS[audio.shape[0] - 1]
+    # Absolute, so that no file name is taken for a protocol ("a:b") or for standard output.
+    with av.open(
+        str(path.absolute()), "w", format=container, container_options=dict(container_options or {})
+    ) as output:
+        stream = cast(
+            "AudioStream", output.add_stream(codec, rate=sample_rate, options=dict(options or {}))
+        )
+        context = stream.codec_context
+        context.layout = layout
+        context.format = sample_format
+        if bit_rate is not None:
+            context.bit_rate = bit_rate
+        if profile is not None:
+            context.profile = profile
+        # The quality itself is `global_quality`, which is 0, the best, unless it is set; PyAV
+        # can set it only since version 18.
+        context.qscale = best_vbr
+        context.open()
+        if context.options:
+            raise RuntimeError(f"the encoder {codec} ignored the options {context.options}")
+        for start, block in _blocks(audio):
+            frame = av.AudioFrame.from_ndarray(
+                block if sample_format == "fltp" else interleaved(block), sample_format, layout
+            )
+            frame.sample_rate = sample_rate
+            frame.pts = start
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def pcm_blocks(audio: FloatArray) -> Iterator[bytes]:
+    """The audio as interleaved little-endian 16-bit samples, a block at a time."""
+    for _, block in _blocks(audio):
+        yield interleaved(block).astype("<i2", copy=False).tobytes()
+
+
+def interleaved(block: FloatArray) -> npt.NDArray[np.int16]:
+    """Rounds to 16 bits: full scale becomes ±32767, and what is beyond it is clipped.
+
+    Args:
+        block: ``[channels, samples]``.
+
+    Returns:
+        ``[1, samples * channels]``, the channels interleaved.
+    """
+    scaled: FloatArray = np.clip(np.rint(block * np.float32(32767)), -32768, 32767)
+    return scaled.T.reshape(1, -1).astype(np.int16)
+
+
+def read_back(path: Path) -> Written:
+    """Decodes a file and says what it is.
+
+    Raises:
+        av.error.FFmpegError: It cannot be decoded.
+        ValueError: It holds no audio.
+    """
+    import av
+
+    packets = size = samples = longest = 0
+    with av.open(str(path.absolute())) as source:
+        if not source.streams.audio:
+            raise ValueError("it holds no audio")
+        stream = source.streams.audio[0]
+        context = stream.codec_context
+        for packet in source.demux(stream):
+            packets += bool(packet.size)
+            size += packet.size
+            for frame in packet.decode():
+                samples += frame.samples
+                longest = max(longest, frame.samples)
+        if not samples:
+            raise ValueError("it holds no audio")
+        # Decoding comes first: HE-AAC may show itself only inside the packets.
+        return Written(
+            codec=context.codec.canonical_name,
+            profile=context.profile,
+            sample_rate=context.sample_rate,
+            channels=context.channels,
+            samples=samples,
+            # Every packet holds one whole frame, of which the ends may be cut off when decoding.
+            bit_rate=size * 8 * context.sample_rate / (packets * longest),
+        )
+
+
+def probe_signal(sample_rate: int, channels: int) -> FloatArray:
+    """One second of tones and noise, always the same, ``[channels, sample_rate]``."""
+    time = np.arange(sample_rate) / sample_rate
+    tones = [np.sin(2 * np.pi * (220 + 110 * channel) * time) for channel in range(channels)]
+    noise = np.random.default_rng(0).standard_normal((channels, sample_rate))
+    return (0.4 * np.stack(tones) + 0.05 * noise).astype(np.float32)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, without the number and the temporary path of a system's error."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _blocks(audio: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    for start in range(0, audio.shape[1], BLOCK):
+        block = np.ascontiguousarray(audio[:, start : start + BLOCK])
+        # The core checks before; FFmpeg's float encoders abort the whole process on a NaN.
+        if not np.isfinite(block).all():
+            raise ValueError("audio holds samples that are NaN or infinite")
+        yield start, block

@@ -1,0 +1,35 @@
+"""Lossless compression with FLAC, 16 bits a sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_plugins.encoders import _av
+
+MAX_SAMPLE_RATE = 2**20 - 1
+"""In hertz: the header has 20 bits for it (RFC 9639, section 8.2)."""
+
+
+class Flac(Encoder):
+    """FLAC lossless compression, 16 bits a sample."""
+
+    NAME = "flac"
+    EXTENSION = ".flac"
+
+    def check(self, sample_rate: int, channels: int) -> None:
+        """Makes sure that FLAC has room for this rate and these channels."""
+        if not 1 <= channels <= len(_av.LAYOUTS):
+            raise EncoderUnavailableError(
+                f"'flac' cannot be written with {channels} channels: "
+                f"FLAC holds from 1 to 8 channels."
+            )
+        if not 1 <= sample_rate <= MAX_SAMPLE_RATE:
+            raise EncoderUnavailableError(
+                f"'flac' cannot be written at {sample_rate} Hz: "
+                f"FLAC reaches from 1 to {MAX_SAMPLE_RATE} Hz; use 'wav'."
+            )
+
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+        """Writes ``audio``, ``[channels, samples]``, rounded to 16 bits."""
+        _av.write(audio, sample_rate, path, container="flac", codec="flac", sample_format="s16")

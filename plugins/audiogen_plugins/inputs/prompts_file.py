@@ -1,0 +1,55 @@
+"""``file``: one prompt a line of a text file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.interfaces.input_source import InputSource, Sample
+from audiogen_core.options import PluginOptions
+
+
+class PromptsFile(InputSource):
+    """Prompts from a UTF-8 text file: stripped, blank lines skipped, a byte-order mark ignored."""
+
+    NAME = "file"
+
+    class Options(PluginOptions):
+        """The keys of ``input`` for ``"type": "file"``."""
+
+        prompts_file: str = Field(min_length=1, description="UTF-8 text file, one prompt a line.")
+
+    options: Options
+
+    def samples(self) -> Iterator[Sample]:
+        """Yields one sample a line that is not blank.
+
+        Raises:
+            InputError: The file cannot be read, is not UTF-8, or holds no prompt.
+        """
+        path = self.options.prompts_file
+        found = False
+        number = 0
+        try:
+            with Path(path).open(encoding="utf-8-sig") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if prompt := line.strip():
+                        found = True
+                        yield Sample({"prompt": prompt}, f"{path}, line {number}")
+        except FileNotFoundError:
+            raise _error(f"file '{path}' does not exist") from None
+        except IsADirectoryError:
+            raise _error(f"'{path}' is a folder, not a file") from None
+        except UnicodeDecodeError:
+            raise _error(f"file '{path}' is not UTF-8 text (after line {number})") from None
+        except OSError as error:
+            raise _error(f"file '{path}' cannot be read: {error.strerror}") from None
+        if not found:
+            raise _error(f"file '{path}' holds no prompt")
+
+
+def _error(what: str) -> InputError:
+    return InputError(Problem("input.prompts_file", what))

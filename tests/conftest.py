@@ -1,0 +1,111 @@
+"""What the tests share: the command, run for real, and tiny models to run it on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiogen_cli.app import main
+from audiogen_core.testing.tiny_model import write_tiny_model
+
+SHARED = Path(__file__).parents[2] / "shared"
+"""Further material, on machines that have it."""
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of the command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def audiogen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command in this process: ``audiogen("generate", ...)``."""
+
+    def run(*args: str | Path, cwd: Path | None = None) -> Result:
+        monkeypatch.setattr(sys, "argv", ["audiogen", *map(str, args)])
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+def audiogen_process(
+    *args: str | Path, cwd: Path | None = None, stdin: bytes = b"", **environment: str
+) -> Result:
+    """Runs the command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "audiogen_cli", *map(str, args)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=300,
+    )
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model with random weights."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def local_model(folder: Path) -> list[str]:
+    """The arguments that name a local model."""
+    return [
+        "--model-config", str(folder / "model_config.json"),
+        "--ckpt-path", str(folder / "model.safetensors"),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def write_config(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Writes a generation config that works with the tiny model, changed by keyword."""
+
+    def write(name: str = "config.json", **sections: Any) -> Path:
+        config = {
+            "generation": {"steps": 2, "seed": 1},
+            "conditioning_defaults": {"seconds_start": 0, "seconds_total": 1},
+            "input": {"type": "config", "samples": [{"prompt": "a jazz piece"}]},
+            "output": {"output_dir": str(tmp_path / "out"), "file_format": "wav"},
+        }
+        for section, values in sections.items():
+            if isinstance(values, dict) and section != "input":
+                config[section] = {**config.get(section, {}), **values}
+            else:
+                config[section] = values
+        path = tmp_path / name
+        path.write_text(json.dumps(config), encoding="utf-8")
+        return path
+
+    yield write

@@ -1,0 +1,758 @@
+"""The built-in encoders write what their names promise, or refuse before anything is generated."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.testing import encoders as contract
+from audiogen_plugins import encoders
+from audiogen_plugins.encoders import _av, he_aac, mp3
+from audiogen_plugins.encoders.flac import Flac
+from audiogen_plugins.encoders.he_aac import HeAacV2At32, HeAacV2At64
+from audiogen_plugins.encoders.mp3 import Mp3Cbr128, Mp3Cbr320, Mp3V0
+from audiogen_plugins.encoders.wav import Wav
+
+DATA = Path(__file__).parent / "data"
+"""One second of `probe_signal` at 44.1 kHz, encoded by fdkaac 1.0.0."""
+
+LOSSLESS = [Wav, Flac]
+MP3 = [Mp3V0, Mp3Cbr320, Mp3Cbr128]
+HE_AAC = [HeAacV2At32, HeAacV2At64]
+EVERY = [*LOSSLESS, *MP3, *HE_AAC]
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the fake programs are sh scripts")
+no_codec_in_pyav = pytest.mark.skipif(
+    bool({"libfdk_aac", "aac_at"} & av.codecs_available), reason="this PyAV has its own HE-AAC"
+)
+
+
+@pytest.fixture(autouse=True)
+def forget_proofs() -> Iterator[None]:
+    """Every test proves anew what this machine can write."""
+    mp3._prove.cache_clear()
+    he_aac._provider.cache_clear()
+    yield
+    mp3._prove.cache_clear()
+    he_aac._provider.cache_clear()
+
+
+def by_name(encoder: type[Encoder]) -> str:
+    return encoder.NAME
+
+
+def encode(encoder: type[Encoder], audio: FloatArray, path: Path, rate: int = 44100) -> Path:
+    encoder().encode(audio, rate, path)
+    return path
+
+
+def read_wav(path: Path) -> npt.NDArray[np.int16]:
+    with wave.open(str(path)) as source:
+        frames = source.readframes(source.getnframes())
+        return np.frombuffer(frames, "<i2").reshape(-1, source.getnchannels()).T
+
+
+# --- The whole set
+
+
+def test_documented_names_are_registered_lazily() -> None:
+    """Each documented name leads to the class that bears it."""
+    found: dict[str, str] = {}
+    encoders.audiogen_encoders(lambda name, plugin: found.update({name: str(plugin)}))
+    assert found == {encoder.NAME: f"{encoder.__module__}:{encoder.__name__}" for encoder in EVERY}
+    assert list(found) == [
+        "wav",
+        "flac",
+        "mp3 v0",
+        "mp3 320k",
+        "mp3 128k",
+        "m4a aac_he_v2 32k",
+        "m4a aac_he_v2 64k",
+    ]
+
+
+def test_importing_encoders_loads_neither_ffmpeg_nor_torch() -> None:
+    """Listing the formats stays fast."""
+    names = ", ".join({encoder.__module__ for encoder in EVERY} | {contract.__name__})
+    code = f"import sys, {names}; sys.exit(bool({{'av', 'torch'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (48000, 1)])
+@pytest.mark.parametrize("encoder", LOSSLESS, ids=by_name)
+def test_lossless_formats_keep_the_contract(
+    encoder: type[Encoder], rate: int, channels: int
+) -> None:
+    """What comes back is what went in, rounded to 16 bits."""
+    contract.check_encoder(
+        encoder, sample_rate=rate, channels=channels, min_snr_db=85, max_error=1.5 / 32768
+    )
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (48000, 1)])
+@pytest.mark.parametrize(
+    ("encoder", "min_snr_db", "level_tolerance_db"),
+    [(Mp3V0, 65, 0.05), (Mp3Cbr320, 70, 0.05), (Mp3Cbr128, 25, 0.5)],
+)
+def test_mp3_keeps_the_contract(
+    encoder: type[Encoder], min_snr_db: float, level_tolerance_db: float, rate: int, channels: int
+) -> None:
+    """The decoded audio is as long as what went in, to the sample, and starts where it did."""
+    contract.check_encoder(
+        encoder,
+        sample_rate=rate,
+        channels=channels,
+        min_snr_db=min_snr_db,
+        level_tolerance_db=level_tolerance_db,
+    )
+
+
+@pytest.mark.parametrize("encoder", HE_AAC, ids=by_name)
+def test_he_aac_keeps_the_contract(encoder: type[Encoder]) -> None:
+    """With a real HE-AAC encoder on the machine, its files sound as they should."""
+    try:
+        encoder().check(44100, 2)
+    except EncoderUnavailableError as error:
+        pytest.skip(f"no HE-AAC v2 encoder on this machine: {str(error).splitlines()[0]}")
+    contract.check_encoder(
+        encoder,
+        min_snr_db=6,
+        level_tolerance_db=2,
+        max_lag=1024,
+        duration_tolerance=he_aac.PADDING,
+        shortest=1024,
+    )
+
+
+@pytest.mark.parametrize("encoder", [*LOSSLESS, *MP3], ids=by_name)
+def test_audio_of_many_blocks_is_seamless(
+    encoder: type[Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much is converted at a time does not change the file."""
+    audio = contract.tones(1.0)
+    whole = encode(encoder, audio, tmp_path / "whole")
+    monkeypatch.setattr(_av, "BLOCK", 1000)
+    pieces = encode(encoder, audio, tmp_path / "pieces")
+    assert whole.read_bytes() == pieces.read_bytes()
+
+
+@pytest.mark.parametrize("encoder", [*LOSSLESS, *MP3], ids=by_name)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_raise(
+    encoder: type[Encoder], bad: float, tmp_path: Path
+) -> None:
+    """FFmpeg would abort the whole process on them."""
+    audio = contract.tones(0.1)
+    audio[1, 7] = bad
+    with pytest.raises(ValueError, match=r"^audio holds samples that are NaN or infinite$"):
+        encode(encoder, audio, tmp_path / "x")
+
+
+def test_empty_audio_raises(tmp_path: Path) -> None:
+    """FFmpeg would write no file and say nothing."""
+    with pytest.raises(ValueError, match=r"^audio holds no samples$"):
+        encode(Mp3V0, np.zeros((2, 0), np.float32), tmp_path / "x")
+
+
+def test_an_option_that_an_encoder_ignores_raises(tmp_path: Path) -> None:
+    """The usual way to ask for V0 is ignored in silence and gives 128 kb/s."""
+    with pytest.raises(RuntimeError, match=r"^the encoder libmp3lame ignored the options \{'q'"):
+        _av.write(
+            contract.tones(0.1),
+            44100,
+            tmp_path / "x",
+            container="mp3",
+            codec="libmp3lame",
+            sample_format="fltp",
+            options={"q": "0"},
+        )
+
+
+# --- WAV and FLAC
+
+
+def test_wav_rounds_to_nearest_and_clips(tmp_path: Path) -> None:
+    """Full scale is 32767 either way, halves go to the even neighbour, excess is clipped."""
+    values = [1.0, -1.0, 0.0, 0.4 / 32767, 0.6 / 32767, -0.6 / 32767, 1.5, -1.5]
+    path = encode(Wav, np.array([values], np.float32), tmp_path / "x.wav")
+    assert read_wav(path).tolist() == [[32767, -32767, 0, 0, 1, -1, 32767, -32768]]
+
+
+def test_wav_and_flac_hold_the_same_samples(tmp_path: Path) -> None:
+    """All 65,535 levels survive in both, and in the right channel."""
+    levels = np.arange(-32767, 32768)
+    audio = (np.stack([levels, levels[::-1]]) / 32767).astype(np.float32)
+    wav = encode(Wav, audio, tmp_path / "x.wav")
+    assert np.array_equal(read_wav(wav), np.stack([levels, levels[::-1]]))
+    flac, _ = contract.decode(encode(Flac, audio, tmp_path / "x.flac"))
+    assert np.array_equal(flac, contract.decode(wav)[0])
+
+
+@pytest.mark.parametrize("encoder", LOSSLESS, ids=by_name)
+@pytest.mark.parametrize(("rate", "channels"), [(44101, 1), (192_000, 2), (44100, 3), (8000, 8)])
+def test_lossless_formats_hold_unusual_rates_and_channels(
+    encoder: type[Encoder], rate: int, channels: int, tmp_path: Path
+) -> None:
+    """Every channel comes back in its place."""
+    encoder().check(rate, channels)
+    audio = contract.tones(0.1, rate, channels)
+    decoded, found_rate = contract.decode(encode(encoder, audio, tmp_path / "x", rate))
+    assert found_rate == rate
+    assert decoded.shape == audio.shape
+    assert np.max(np.abs(decoded - audio)) < 1.5 / 32768
+
+
+@pytest.mark.parametrize(
+    ("encoder", "rate", "channels", "message"),
+    [
+        (Wav, 44100, 9, "'wav' cannot be written with 9 channels: from 1 to 8 are possible."),
+        (
+            Wav,
+            0,
+            2,
+            "'wav' cannot be written at 0 Hz with 2 channels: from 1 to 1073741823 Hz are "
+            "possible.",
+        ),
+        (
+            Flac,
+            44100,
+            9,
+            "'flac' cannot be written with 9 channels: FLAC holds from 1 to 8 channels.",
+        ),
+        (
+            Flac,
+            1_048_576,
+            2,
+            "'flac' cannot be written at 1048576 Hz: FLAC reaches from 1 to 1048575 Hz; use 'wav'.",
+        ),
+        (
+            Mp3V0,
+            44100,
+            6,
+            "'mp3 v0' cannot be written with 6 channels: MP3 is mono or stereo; use 'wav' or "
+            "'flac'.",
+        ),
+        (
+            Mp3V0,
+            96000,
+            2,
+            "'mp3 v0' cannot be written at 96000 Hz: MP3 has only 8000, 11025, 12000, 16000, "
+            "22050, 24000, 32000, 44100 and 48000 Hz; use 'wav' or 'flac'.",
+        ),
+        (
+            Mp3Cbr320,
+            24000,
+            2,
+            "'mp3 320k' cannot be written at 24000 Hz: MP3 reaches 320 kb/s only at 32000, "
+            "44100 and 48000 Hz; use 'mp3 v0', 'wav' or 'flac'.",
+        ),
+        (
+            Mp3Cbr128,
+            12000,
+            1,
+            "'mp3 128k' cannot be written at 12000 Hz: MP3 reaches 128 kb/s only at 16000, "
+            "22050, 24000, 32000, 44100 and 48000 Hz; use 'mp3 v0', 'wav' or 'flac'.",
+        ),
+        (
+            HeAacV2At32,
+            44100,
+            1,
+            "'m4a aac_he_v2 32k' cannot be written with 1 channel: HE-AAC v2 is stereo; use "
+            "'mp3 v0', 'wav' or 'flac'.",
+        ),
+        (
+            HeAacV2At64,
+            16000,
+            2,
+            "'m4a aac_he_v2 64k' cannot be written at 16000 Hz: HE-AAC v2 reaches 64 kb/s only "
+            "from 22050 Hz; use 'mp3 v0', 'wav' or 'flac'.",
+        ),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused(
+    encoder: type[Encoder], rate: int, channels: int, message: str
+) -> None:
+    """The message says what, why, and what works instead."""
+    with pytest.raises(EncoderUnavailableError) as caught:
+        encoder().check(rate, channels)
+    assert str(caught.value) == message
+
+
+# --- MP3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The header of one MP3 frame: bits a second, hertz, channels."""
+
+    bit_rate: int
+    sample_rate: int
+    channels: int
+
+
+MPEG_1 = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320]
+MPEG_2 = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160]
+
+
+def mp3_frames(path: Path) -> list[Frame]:
+    """Every frame of an MP3 file (ISO/IEC 11172-3 and 13818-3), without the one of tags.
+
+    The frames have to follow each other to the very end of the file.
+    """
+    data = path.read_bytes()
+    at = 0
+    if data[:3] == b"ID3":
+        at = 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    frames: list[Frame] = []
+    tagged = 0
+    while at < len(data):
+        header = int.from_bytes(data[at : at + 4], "big")
+        assert header >> 21 == 0x7FF, f"no frame at byte {at}"
+        version, layer = header >> 19 & 3, header >> 17 & 3
+        assert layer == 1, "not layer III"
+        kbps = (MPEG_1 if version == 3 else MPEG_2)[header >> 12 & 15]
+        rate = [44100, 48000, 32000][header >> 10 & 3] >> {3: 0, 2: 1, 0: 2}[version]
+        size = (144 if version == 3 else 72) * kbps * 1000 // rate + (header >> 9 & 1)
+        if b"Xing" in data[at : at + 48] or b"Info" in data[at : at + 48]:
+            tagged += 1
+        else:
+            frames.append(Frame(kbps * 1000, rate, 1 if header >> 6 & 3 == 3 else 2))
+        at += size
+    assert at == len(data)
+    assert tagged == 1
+    return frames
+
+
+@pytest.mark.parametrize("rate", [32000, 44100, 48000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("encoder", "bit_rate"), [(Mp3Cbr320, 320_000), (Mp3Cbr128, 128_000)])
+def test_constant_bit_rates_hold_in_every_frame(
+    encoder: type[Encoder], bit_rate: int, rate: int, channels: int, tmp_path: Path
+) -> None:
+    """No frame has another bit rate, sample rate or number of channels than was asked for."""
+    encoder().check(rate, channels)
+    audio = contract.tones(1.0, rate, channels)
+    frames = mp3_frames(encode(encoder, audio, tmp_path / "x.mp3", rate))
+    assert set(frames) == {Frame(bit_rate, rate, channels)}
+    assert len(frames) >= rate / 1152
+
+
+def test_v0_varies_with_the_music(tmp_path: Path) -> None:
+    """V0 spends few bits on silence, the most on noise, and about 245 kb/s on the average."""
+    noise = np.random.default_rng(0).standard_normal((2, 44100)) * 0.2
+    audio = np.concatenate([np.zeros((2, 44100)), contract.tones(1.0), noise.clip(-1, 1)], axis=1)
+    path = encode(Mp3V0, audio.astype(np.float32), tmp_path / "x.mp3")
+    rates = [frame.bit_rate for frame in mp3_frames(path)]
+    assert len(set(rates)) >= 5
+    assert min(rates) <= 64_000
+    assert max(rates) == 320_000
+    assert np.mean(rates[-30:-5]) > 220_000
+
+
+@pytest.mark.parametrize("rate", sorted(mp3.HIGHEST_BIT_RATES))
+@pytest.mark.parametrize("channels", [1, 2])
+def test_v0_is_proved_at_every_rate_of_mp3(rate: int, channels: int) -> None:
+    """The table of sample rates is what LAME takes."""
+    Mp3V0().check(rate, channels)
+
+
+@pytest.mark.parametrize(("rate", "highest"), sorted(mp3.HIGHEST_BIT_RATES.items()))
+def test_the_table_of_highest_bit_rates_is_what_lame_does(
+    rate: int, highest: int, tmp_path: Path
+) -> None:
+    """Asked for 320 kb/s, LAME writes what the table says and does not complain."""
+    path = tmp_path / "x.mp3"
+    mp3._write(contract.tones(0.3, rate), rate, path, 320_000)
+    assert {frame.bit_rate for frame in mp3_frames(path)} == {highest}
+
+
+@pytest.mark.parametrize("samples", [46, 47, 48, 1151, 1152, 1153, 44101])
+@pytest.mark.parametrize("encoder", MP3, ids=by_name)
+def test_mp3_is_gapless(encoder: type[Encoder], samples: int, tmp_path: Path) -> None:
+    """From 47 samples on, which is where FFmpeg's decoder can follow, not one is added."""
+    audio = contract.tones(samples / 44100)
+    decoded, _ = contract.decode(encode(encoder, audio, tmp_path / "x.mp3"))
+    assert decoded.shape == (2, max(samples, 47))
+
+
+def test_mp3_128k_is_half_a_decibel_quieter(tmp_path: Path) -> None:
+    """LAME scales by 0.95 at 128 kb/s, against clipping, and not at the better settings."""
+    audio = contract.tones(1.0)
+    changes = []
+    for encoder in MP3:
+        decoded, _ = contract.decode(encode(encoder, audio, tmp_path / "x.mp3"))
+        changes.append(20 * np.log10(np.std(decoded) / np.std(audio)))
+    assert changes == pytest.approx([0.0, 0.0, 20 * np.log10(0.95)], abs=0.01)
+
+
+def test_a_proof_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second check of the same rate and channels encodes nothing."""
+    Mp3V0().check(44100, 2)
+    monkeypatch.setattr(mp3, "_write", None)
+    Mp3V0().check(44100, 2)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "real_rate"), [(Mp3Cbr320, 160_000), (Mp3Cbr128, 112_000), (Mp3Cbr128, 160_000)]
+)
+def test_a_proof_with_another_bit_rate_is_refused(
+    encoder: type[Encoder], real_rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder that writes another bit rate than it was asked for is caught."""
+    write = mp3._write
+    monkeypatch.setattr(
+        mp3, "_write", lambda audio, rate, path, _: write(audio, rate, path, real_rate)
+    )
+    with pytest.raises(EncoderUnavailableError, match="a second encoded to try it came back as"):
+        encoder().check(44100, 2)
+
+
+# --- HE-AAC v2, with programs that really run, put on an otherwise empty PATH
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Puts ``(name, sh script)`` on a PATH where nothing else is; ``$out`` is the file to write."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(he_aac, "PATIENCE", 1.0)
+
+    def put(name: str, script: str) -> None:
+        where = (
+            "for out; do :; done"
+            if name == "ffmpeg"
+            else 'while [ "$1" != -o ]; do shift; done; out=$2'
+        )
+        file = folder / name
+        file.write_text(f"#!/bin/sh\n{where}\n{script}\n", encoding="utf-8")
+        file.chmod(0o755)
+
+    return put
+
+
+def copy(file: Path | str) -> str:
+    return f"/bin/cat > /dev/null; /bin/cp '{file}' \"$out\""
+
+
+@pytest.fixture
+def lc_file(tmp_path: Path) -> Path:
+    """One second of plain AAC, as an encoder writes it that ignores the profile."""
+    path = tmp_path / "lc.m4a"
+    _av.write(
+        _av.probe_signal(44100, 2),
+        44100,
+        path,
+        container="ipod",
+        codec="aac",
+        sample_format="fltp",
+        bit_rate=32_000,
+    )
+    return path
+
+
+def refusal(encoder: type[Encoder] = HeAacV2At32) -> str:
+    with pytest.raises(EncoderUnavailableError) as caught:
+        encoder().check(44100, 2)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "profile", "bit_rate"),
+    [
+        ("he_aac_v2_32k.m4a", "HE-AACv2", 32_000),
+        ("he_aac_v2_64k.m4a", "HE-AACv2", 64_000),
+        ("he_aac_v1_32k.m4a", "HE-AAC", None),
+    ],
+)
+def test_profiles_are_told_apart(file: str, profile: str, bit_rate: int | None) -> None:
+    """Reading back tells HE-AAC v2 from v1, at the full sample rate and the real bit rate."""
+    written = _av.read_back(DATA / file)
+    assert (written.codec, written.profile) == ("aac", profile)
+    assert (written.sample_rate, written.channels) == (44100, 2)
+    assert 44100 <= written.samples <= 44100 + he_aac.PADDING
+    if bit_rate is not None:
+        assert written.bit_rate == pytest.approx(bit_rate, rel=0.1)
+
+
+def test_plain_aac_is_told_apart(lc_file: Path) -> None:
+    """Reading back calls plain AAC by its name."""
+    assert _av.read_back(lc_file).profile == "LC"
+
+
+@no_codec_in_pyav
+def test_without_any_provider_the_message_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything that was tried is listed, each with its reason, then the way out."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert refusal(HeAacV2At64).splitlines() == [
+        "'m4a aac_he_v2 64k' cannot be written at 44100 Hz: no encoder on this machine writes "
+        "HE-AAC v2 at 64 kb/s. Tried:",
+        "  libfdk_aac in PyAV: this PyAV was built without it",
+        "  aac_at in PyAV: this PyAV was built without it",
+        "  ffmpeg with libfdk_aac: there is no 'ffmpeg' on PATH",
+        "  fdkaac: there is no 'fdkaac' on PATH",
+        "Install one of them, or choose another format, such as 'mp3 128k':",
+        "  Debian, Ubuntu: sudo apt install fdkaac (enable contrib and non-free on Debian, "
+        "multiverse on Ubuntu)",
+        "  Fedora: sudo dnf install fdkaac (enable RPM Fusion, free and nonfree)",
+        "  macOS: brew install fdk-aac-encoder",
+        "  Windows, conda: build fdkaac (https://github.com/nu774/fdkaac) and put it on PATH; "
+        "conda-forge and the common Windows builds of ffmpeg come without libfdk_aac",
+    ]
+
+
+@posix_only
+@no_codec_in_pyav
+@pytest.mark.parametrize("name", ["ffmpeg", "fdkaac"])
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("/bin/cat > /dev/null", "wrote no file"),
+        (': > "$out"', "wrote no file"),
+        ("echo '[aost#0:0 @ 0x55d4] Unknown encoder' >&2; exit 8", "exit code 8: Unknown encoder"),
+        ("exit 1", "ended with exit code 1"),
+        ("exec /bin/sleep 20", "did not finish within 2 seconds"),
+        ("/bin/sleep 20", "did not finish within 2 seconds"),
+        ('echo garbage > "$out"', "wrote a file that cannot be decoded (Invalid data found"),
+        (copy(DATA / "he_aac_v1_32k.m4a"), "wrote aac HE-AAC"),
+        (copy(DATA / "he_aac_v2_64k.m4a"), "wrote 65 kb/s"),
+    ],
+)
+def test_programs_that_fail_or_lie_are_refused(
+    name: str, script: str, reason: str, program: Callable[[str, str], None]
+) -> None:
+    """Neither an exit code of 0 nor a file is believed; the reason is told."""
+    program(name, script)
+    title = "fdkaac" if name == "fdkaac" else "ffmpeg with libfdk_aac"
+    (line,) = [line for line in refusal().splitlines() if line.startswith(f"  {title}: ")]
+    assert reason in line
+
+
+@posix_only
+@no_codec_in_pyav
+def test_plain_aac_is_never_taken_instead(
+    program: Callable[[str, str], None], lc_file: Path
+) -> None:
+    """A program that writes plain AAC under the right name is refused."""
+    program("ffmpeg", copy(lc_file))
+    assert "  ffmpeg with libfdk_aac: wrote aac LC\n" in refusal()
+
+
+@posix_only
+@no_codec_in_pyav
+def test_another_rate_or_duration_is_refused(
+    program: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    """A file of another sample rate than was asked for is refused."""
+    program("fdkaac", copy(DATA / "he_aac_v2_32k.m4a"))
+    with pytest.raises(EncoderUnavailableError, match="fdkaac: wrote 44100 Hz with 2 channels\n"):
+        HeAacV2At32().check(48000, 2)
+
+
+@posix_only
+@no_codec_in_pyav
+@pytest.mark.parametrize("encoder", HE_AAC, ids=by_name)
+def test_the_first_program_that_proves_itself_is_used(
+    encoder: type[Encoder], program: Callable[[str, str], None], tmp_path: Path, lc_file: Path
+) -> None:
+    """Behind an ffmpeg that lies, a true fdkaac is found, called as it should be, and kept."""
+    real = DATA / f"he_aac_v2_{encoder.NAME[-3:]}.m4a"
+    log = tmp_path / "log"
+    program("ffmpeg", copy(lc_file))
+    program("fdkaac", f"{copy(real)}; echo called >> '{log}'")
+    encoder().check(44100, 2)
+    encoder().check(44100, 2)
+    assert log.read_text(encoding="utf-8").count("called") == 1
+    path = encode(encoder, contract.tones(1.0), tmp_path / "a; rm -rf $HOME 'b'.part")
+    assert path.read_bytes() == real.read_bytes()
+    assert log.read_text(encoding="utf-8").count("called") == 2
+
+
+@posix_only
+@no_codec_in_pyav
+def test_programs_get_the_samples_and_the_settings(
+    program: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    """What a program reads is the 16-bit audio, and its arguments say what that is."""
+    heard = tmp_path / "heard"
+    audio = contract.tones(0.1)
+    for name in ("ffmpeg", "fdkaac"):
+        program(name, f"/bin/cat > '{heard}'; echo x > \"$out\"")
+        he_aac.PROVIDERS["fdkaac" if name == "fdkaac" else "ffmpeg with libfdk_aac"](
+            audio, 44100, 32_000, tmp_path / "out"
+        )
+        samples = np.frombuffer(heard.read_bytes(), "<i2").reshape(-1, 2).T
+        assert np.array_equal(samples, np.rint(audio * 32767))
+
+
+@posix_only
+@no_codec_in_pyav
+def test_a_program_that_fails_later_is_named(
+    program: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    """When a proved program fails on the real audio, the error says which one and why."""
+    program("fdkaac", copy(DATA / "he_aac_v2_32k.m4a"))
+    HeAacV2At32().check(44100, 2)
+    program("fdkaac", "echo 'disk full' >&2; exit 3")
+    with pytest.raises(he_aac.ProviderError, match=r"^fdkaac ended with exit code 3: disk full$"):
+        encode(HeAacV2At32, contract.tones(0.1), tmp_path / "x.part")
+
+
+@posix_only
+@no_codec_in_pyav
+def test_a_failure_is_not_remembered(program: Callable[[str, str], None]) -> None:
+    """Once an encoder is installed, the next check in the same process finds it."""
+    assert "there is no 'fdkaac' on PATH" in refusal()
+    program("fdkaac", copy(DATA / "he_aac_v2_32k.m4a"))
+    HeAacV2At32().check(44100, 2)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg on this machine")
+def test_a_real_ffmpeg_is_believed_only_with_proof() -> None:
+    """The machine's own ffmpeg either writes HE-AAC v2, or is refused with its own words."""
+    try:
+        he_aac._prove(he_aac.ffmpeg, 32_000, 44100)
+    except he_aac.ProviderError as error:
+        assert "exit code" in str(error)
+
+
+# --- The contract checks themselves
+
+
+class Bent(Wav):
+    """WAV, after something was done to the audio."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return audio
+
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+        super().encode(self.bend(audio), sample_rate, path)
+
+
+class Late(Bent):
+    """Adds a silent sample at the start and drops one at the end."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return np.pad(audio, ((0, 0), (1, 0)))[:, : audio.shape[1]]
+
+
+class Long(Bent):
+    """Adds a sample at the end."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return np.pad(audio, ((0, 0), (0, 100)))
+
+
+class Quiet(Bent):
+    """Loses a decibel."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return audio * np.float32(0.89)
+
+
+class Swapped(Bent):
+    """Exchanges the channels."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return audio[::-1]
+
+
+class Mono(Bent):
+    """Keeps one channel."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return audio[:1]
+
+
+class Wrapping(Bent):
+    """Turns full scale around, as an integer that overflows does."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return np.where(audio >= 1, np.float32(-1), audio)
+
+
+class Humming(Bent):
+    """Makes silence audible."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        return np.where(audio == 0, np.float32(0.01), audio)
+
+
+class Greedy(Bent):
+    """Changes the caller's audio."""
+
+    def bend(self, audio: FloatArray) -> FloatArray:
+        audio *= np.float32(1)
+        return audio
+
+
+class OtherRate(Wav):
+    """Writes another sample rate."""
+
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+        super().encode(audio, 48000, path)
+
+
+class Littering(Wav):
+    """Leaves a second file."""
+
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+        super().encode(audio, sample_rate, path)
+        path.with_suffix(".log").touch()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "error", "message"),
+    [
+        (Late, AssertionError, "the audio starts 1 samples late, over 0"),
+        (Long, AssertionError, "88200 samples became 88300, which is more than 0 off"),
+        (Quiet, AssertionError, r"the level of channel 0 changed by -1.01 dB, over 0.5 dB"),
+        (Swapped, AssertionError, "the signal-to-noise ratio is .* dB, below 20.0 dB"),
+        (Mono, AssertionError, "2 channels became 1"),
+        (Wrapping, AssertionError, "only 50% of a square wave at full scale kept their sign"),
+        (Humming, AssertionError, "silence came back with a peak of 0.01"),
+        (Greedy, ValueError, "read-only"),
+        (OtherRate, AssertionError, "44100 Hz became 48000 Hz"),
+        (Littering, AssertionError, "encode was to write 'a b: ü.part' alone, but left"),
+    ],
+)
+def test_contract_checks_catch_a_broken_encoder(
+    encoder: type[Encoder], error: type[Exception], message: str
+) -> None:
+    """Each way to be wrong is found, with a message that says which."""
+    with pytest.raises(error, match=message):
+        contract.check_encoder(encoder)
+
+
+def test_contract_checks_bound_the_error_of_lossless_formats() -> None:
+    """A format that loses a bit is not lossless."""
+    contract.check_encoder(Bent, max_error=1.5 / 32768)
+    with pytest.raises(AssertionError, match="a sample is .* off, over"):
+        contract.check_encoder(Mp3V0, max_error=1.5 / 32768)
+
+
+def test_contract_checks_catch_encoders_that_share_state() -> None:
+    """An encoder that keeps the audio in itself mixes up two threads."""
+
+    class Sharing(Wav):
+        def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+            self.audio = audio
+            time.sleep(0.02)
+            super().encode(self.audio, sample_rate, path)
+
+    with pytest.raises(AssertionError):
+        contract.check_encoder(Sharing)
