@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def local_model(folder: Path) -> list[str]:
 
 
 @pytest.fixture
-def write_config(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+def write_config(tmp_path: Path) -> Callable[..., Path]:
     """Writes a generation config that works with the tiny model, changed by keyword."""
 
     def write(name: str = "config.json", **sections: Any) -> Path:
@@ -108,4 +108,4 @@ def write_config(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         path.write_text(json.dumps(config), encoding="utf-8")
         return path
 
-    yield write
+    return write

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PlainValidator, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    Field,
+    PlainValidator,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
 from audiogen_core.errors import InputError, Problem, did_you_mean, listed
 from audiogen_core.interfaces.encoder import Encoder
@@ -78,6 +85,15 @@ class OutputSection(PluginOptions):
     save_metadata: bool = Field(True, description="Whether to write a JSON file beside the audio.")
     cut_to_seconds_total: bool = Field(True, description="Whether to trim to seconds_total.")
 
+    @field_validator("output_dir")
+    @classmethod
+    def _home_known(cls, value: str) -> str:
+        try:
+            Path(value).expanduser()
+        except RuntimeError:
+            raise ValueError(f"'{value}' names no user of this machine") from None
+        return value
+
 
 DEFAULT_CONDITIONING: Mapping[str, Any] = {
     "prompt": "",
@@ -143,7 +159,7 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
         if key not in sections:
             hint = did_you_mean(key, sections)
             checks.problems.append(
-                Problem(key, f"unknown section{hint}; allowed: {listed(sections)}")
+                Problem(json_path("", [key]), f"unknown section{hint}; allowed: {listed(sections)}")
             )
     generation, sampler_options = _generation(data.get("generation", {}), plugins, checks)
     defaults = _conditioning(data, checks)
@@ -186,30 +202,31 @@ def _generation(
     others = {key: value for key, value in data.items() if key not in known}
     section = _section(GenerationSection, own, "generation", checks)
     name = own.get("sampler_type")
-    if isinstance(name, str):
-        if name not in plugins.samplers:
-            checks.problems.append(
-                Problem("generation.sampler_type", plugins.samplers.unknown(name))
-            )
-        else:
-            try:
-                check_sampler_options(plugins, name, others)
-            except InputError as error:
-                checks.collect(error)
+    if isinstance(name, str) and name not in plugins.samplers:
+        checks.problems.append(Problem("generation.sampler_type", plugins.samplers.unknown(name)))
+    if isinstance(name, str) and name in plugins.samplers:
+        try:
+            check_sampler_options(plugins, name, others)
+        except InputError as error:
+            checks.collect(error)
     else:
-        # The sampler is the objective's own: which one it is will be known with the model.
-        every = {
+        # Which sampler it is will be known with the model, or once its name is mended.
+        possible = DEFAULT_SAMPLERS.values() if name is None else plugins.samplers.names()
+        every = [
             key
-            for one in DEFAULT_SAMPLERS.values()
+            for one in possible
             if one in plugins.samplers
             for key in plugins.samplers.load(one).Options.model_fields
-        }
-        for key in others:
-            if key not in every:
-                hint = did_you_mean(key, [*known, *every])
-                checks.problems.append(
-                    Problem(f"generation.{key}", f"unknown key{hint}; allowed: {listed(known)}")
-                )
+        ]
+        allowed = list(dict.fromkeys([*known, *every]))
+        checks.problems.extend(
+            Problem(
+                json_path("generation", [key]),
+                f"unknown key{did_you_mean(key, allowed)}; allowed: {listed(allowed)}",
+            )
+            for key in others
+            if key not in allowed
+        )
     if section is not None:
         _check_generation(section, checks)
     return section, others
@@ -233,19 +250,24 @@ def check_sampler_options(
     """
     model = plugins.samplers.load(name).Options
     own = list(model.model_fields)
-    unknown = [key for key in options if key not in own]
-    if unknown:
-        known = [*GenerationSection.model_fields, *own]
-        problems = [
-            Problem(
-                f"generation.{key}",
-                f"unknown key for sampler '{name}'{did_you_mean(key, known)}; "
-                f"allowed: {listed(known)}",
-            )
-            for key in unknown
-        ]
+    known = [*GenerationSection.model_fields, *own]
+    problems = [
+        Problem(
+            json_path("generation", [key]),
+            f"unknown key for sampler '{name}'{did_you_mean(key, known)}; allowed: {listed(known)}",
+        )
+        for key in options
+        if key not in own
+    ]
+    try:
+        checked = validate(
+            model, {key: value for key, value in options.items() if key in own}, "generation"
+        )
+    except InputError as error:
+        problems += error.problems
+    if problems:
         raise InputError(problems)
-    return validate(model, dict(options), "generation")
+    return checked
 
 
 def _check_generation(section: GenerationSection, checks: _Checks) -> None:
@@ -261,9 +283,14 @@ def _check_generation(section: GenerationSection, checks: _Checks) -> None:
         checks.problems.append(
             Problem("generation.cfg_interval", f"must be [low, high], not [{low}, {high}]")
         )
-    if section.seed > MAX_SEED - section.batch_size:
+    highest = MAX_SEED - section.batch_size + 1
+    if section.seed > highest:
         checks.problems.append(
-            Problem("generation.seed", f"must leave room for batch_size below {MAX_SEED}")
+            Problem(
+                "generation.seed",
+                f"must be at most {highest} with batch_size {section.batch_size}, "
+                f"not {section.seed}",
+            )
         )
 
 

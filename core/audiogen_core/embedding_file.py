@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from audiogen_core.options import shown
 
 
 def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -15,9 +19,11 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         ValueError: There is no such file, it is no ``.npy`` file, it holds Python objects or it
             is shorter than its header says.
     """
-    if not isinstance(path, str):
-        raise ValueError(f"must be the path of a .npy file, not {path!r}")
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"must be the path of a .npy file, not {shown(path)}")
     file = Path(path)
+    if (what := _not_a_file(file)) is not None:
+        raise ValueError(f"'{path}' {what}")
     try:
         with file.open("rb") as stream:
             version = np.lib.format.read_magic(stream)
@@ -30,20 +36,28 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
             left = file.stat().st_size - stream.tell()
     except FileNotFoundError:
         raise ValueError(f"file '{path}' does not exist") from None
-    except IsADirectoryError:
-        raise ValueError(f"'{path}' is a folder, not a .npy file") from None
     except OSError as error:
         raise ValueError(f"file '{path}' cannot be read: {error.strerror}") from None
-    except (ValueError, SyntaxError, EOFError, TypeError):
+    except Exception:  # numpy parses the header as Python: a broken one raises what it likes
         raise ValueError(f"file '{path}' is not a .npy file") from None
     if dtype.hasobject:
         raise ValueError(f"file '{path}' holds Python objects, which are refused")
-    size = dtype.itemsize
-    for length in shape:
-        size *= length
-    if left < size:
+    if any(length < 0 for length in shape):
+        raise ValueError(f"file '{path}' is not a .npy file")
+    if left < (size := math.prod(shape, start=dtype.itemsize)):
         raise ValueError(f"file '{path}' is cut short: {left} bytes of data, {size} expected")
     return shape, dtype
+
+
+def _not_a_file(path: Path) -> str | None:
+    """What stands at a path where a file should, so that no pipe is waited for."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None  # opening it says why
+    if stat.S_ISDIR(mode):
+        return "is a folder, not a .npy file"
+    return None if stat.S_ISREG(mode) else "is no regular file"
 
 
 def check_embedding_file(path: Any) -> None:

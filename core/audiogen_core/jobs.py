@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames
-from audiogen_core.options import type_name, validate
+from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
 
 ValueCheck = Callable[[Any], None]
@@ -23,6 +22,9 @@ ValueCheck = Callable[[Any], None]
 
 MAX_PROBLEMS = 50
 """Enough to see what is wrong with a long input."""
+
+MAX_SECONDS = 10**9
+"""More than any audio lasts, and little enough to calculate with."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,14 @@ def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManag
     checks = _value_checks(model, plugins)
     samples = _Samples(config, model, checks)
     names = UniqueNames()
+    seeds = _Seeds(config.generation.seed)
     generation = config.generation.model_dump()
     batches = []
     index = 0
     for sample, values in samples:
         jobs = []
         for copy in range(config.generation.batch_size):
-            seed = _seed(config.generation.seed, copy)
+            seed = seeds.of(copy)
             stem = config.naming.stem(NamedJob(index, copy, values, seed, generation))
             jobs.append(Job(index, copy, sample.where, values, seed, names.claim(stem)))
             index += 1
@@ -99,8 +102,20 @@ def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManag
     return Plan(tuple(batches), samples.notes())
 
 
-def _seed(seed: int, copy: int) -> int:
-    return secrets.randbelow(2**32 - 1) if seed == -1 else seed + copy
+class _Seeds:
+    """A seed for each output: the config's plus its copy's number, or for -1 one never drawn."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._drawn: set[int] = set()
+
+    def of(self, copy: int) -> int:
+        if self._seed != -1:
+            return self._seed + copy
+        while (seed := secrets.randbelow(2**32 - 1)) in self._drawn:
+            pass
+        self._drawn.add(seed)
+        return seed
 
 
 class _Samples:
@@ -127,6 +142,7 @@ class _Samples:
                 self._check_keys(sample.values, sample.where)
                 self._check_values(sample, values)
                 if len(self._problems) >= MAX_PROBLEMS:
+                    self._problems[Problem("", "stopped looking for more")] = None
                     break
                 yield sample, values
         except InputError as error:
@@ -204,14 +220,11 @@ def _documented_problem(
     if key in {"seconds_start", "seconds_total"}:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"must be a number, not {type_name(value)}"
-        if not math.isfinite(value):
-            return "must be a finite number"
-        if (
-            key == "seconds_total"
-            and config.output.cut_to_seconds_total
-            and (round(value * model.sample_rate) < 1)
-        ):
-            return f"must be greater than 0 to cut the audio to it, not {value!r}"
+        if not abs(value) <= MAX_SECONDS:
+            return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
+        cut = key == "seconds_total" and config.output.cut_to_seconds_total
+        if cut and round(value * model.sample_rate) < 1:
+            return f"must be greater than 0 to cut the audio to it, not {shown(value)}"
     return None
 
 

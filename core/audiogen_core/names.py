@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 MAX_STEM_BYTES = 235
-"""What file systems allow (255 bytes) less an ending, the metadata's ending and a number."""
+"""What file systems allow (255 bytes) less an underscore, a number and an ending."""
 
 _FORBIDDEN = str.maketrans(dict.fromkeys('\\/:*?"<>|', "-"))
 _RESERVED = {
@@ -28,11 +28,11 @@ def shorten(text: str, max_bytes: int) -> str:
 def safe_stem(stem: str) -> str:
     """A name without ending that Linux, macOS and Windows accept, never empty or hidden."""
     stem = "".join("-" if _is_unprintable(char) else char for char in replace_forbidden(stem))
-    stem = shorten(stem, MAX_STEM_BYTES)
     if stem.startswith("."):
         stem = "_" + stem[1:]
     if stem.split(".")[0].strip().upper() in _RESERVED:
         stem = f"_{stem}"
+    stem = shorten(stem, MAX_STEM_BYTES + 1)
     return stem if stem.strip() else "_"
 
 
@@ -48,17 +48,20 @@ class UniqueNames:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def claim(self, stem: str) -> str:
         """``stem`` made safe, with ``-2``, ``-3``... where it is taken already."""
         safe = safe_stem(stem)
-        candidate, number = safe, 1
+        candidate, number = safe, self._numbers.get(safe, 1)
         while (key := _same(candidate)) in self._taken:
             number += 1
             candidate = f"{safe}-{number}"
         self._taken.add(key)
+        self._numbers[safe] = number
         return candidate
 
 
 def _same(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    """Equal for names that differ in case or Unicode form only (Unicode 16, section 3.13, D145)."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())

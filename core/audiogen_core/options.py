@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,6 +17,9 @@ if typing.TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_SHOWN = 60
+"""How many characters of a value a message shows."""
 
 
 class PluginOptions(BaseModel):
@@ -53,7 +58,14 @@ def validate(model: type[ModelT], data: object, where: str = "", source: str = "
 
 def problems_of(error: ValidationError, model: type[BaseModel], where: str = "") -> list[Problem]:
     """Every error of a pydantic validation, in the words of this program and without repeats."""
-    problems = [_problem(detail, model, where) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    unknown = {detail["loc"] for detail in details if detail["type"] == "extra_forbidden"}
+    problems = [
+        _problem(detail, model, where)
+        for detail in details
+        # A misspelt key is one problem: it is unknown, and so says what it should have been.
+        if not (detail["type"] == "missing" and _misspelt(detail, model) in unknown)
+    ]
     return list(dict.fromkeys(problems))
 
 
@@ -64,7 +76,8 @@ def json_path(where: str, parts: Sequence[str | int]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            path += f".{part}" if path else part
+            name = part if part and part.isprintable() else repr(part)
+            path += f".{name}" if path else name
     return path
 
 
@@ -82,6 +95,12 @@ def type_name(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
+def shown(value: object) -> str:
+    """A value as messages show it: a string in quotes, all else as JSON, shortened where long."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
 def _problem(detail: ErrorDetails, model: type[BaseModel], where: str) -> Problem:
     location = detail["loc"]
     path = json_path(where, location)
@@ -94,18 +113,22 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], where: str) -> Proble
         allowed = listed(known) if known else "none"
         return Problem(path, f"unknown key{did_you_mean(key, known)}; allowed: {allowed}")
     if kind == "missing":
-        return Problem(path, "is required, but missing")
+        misspelt = _misspelt(detail, model)
+        hint = f" (did you mean it by '{misspelt[-1]}'?)" if misspelt else ""
+        return Problem(path, f"is required, but missing{hint}")
     if kind == "literal_error":
         text = str(context["expected"]).replace(" or ", ", ")
         hint = did_you_mean(value, text.strip("'").split("', '")) if isinstance(value, str) else ""
-        return Problem(path, f"{value!r} is not allowed{hint}; allowed: {text}")
+        return Problem(path, f"{shown(value)} is not allowed{hint}; allowed: {text}")
     if kind == "finite_number":
         return Problem(path, "must be a finite number")
+    if kind == "float_type" and type(value) is int:
+        return Problem(path, f"is too large a number: {shown(value)}")
     if kind in _EXPECTED:
         return Problem(path, f"must be {_EXPECTED[kind]}, not {type_name(value)}")
     if kind in _BOUNDS:
         bound = next(iter(context.values()))
-        return Problem(path, f"must be {_BOUNDS[kind]} {bound}, not {value!r}")
+        return Problem(path, f"must be {_BOUNDS[kind]} {bound}, not {shown(value)}")
     if kind in {"too_short", "too_long"}:
         limit = context.get("min_length", context.get("max_length"))
         word = "at least" if kind == "too_short" else "at most"
@@ -137,6 +160,17 @@ _BOUNDS = {
     "less_than": "less than",
     "less_than_equal": "at most",
 }
+
+
+def _misspelt(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str | int, ...] | None:
+    """Where the key stands that was probably meant to be a missing one."""
+    *place, name = detail["loc"]
+    if not isinstance(detail["input"], dict):
+        return None
+    known = _fields_at(model, place)
+    others = [str(key) for key in detail["input"] if key not in known]
+    near = get_close_matches(str(name), others, n=1, cutoff=0.8)
+    return (*place, near[0]) if near else None
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

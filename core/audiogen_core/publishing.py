@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,15 +50,26 @@ def _sync(path: Path) -> None:
 
 
 def check_output_folder(folder: Path) -> None:
-    """Makes sure, without writing anything, that a folder can be created and written.
+    """Makes sure that a folder can be created and written, and leaves nothing behind.
+
+    Permissions do not tell: an administrator has them all, on read-only media too. So the same
+    folders are made inside a temporary one, where no other run can see them.
 
     Raises:
         UsageError: It cannot.
     """
-    place = folder
-    while not (place.exists() or place.is_symlink()):
-        place = place.parent
-    if not place.is_dir():
-        raise UsageError(f"output.output_dir: '{folder}' cannot be made: '{place}' is not a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UsageError(f"output.output_dir: no permission to write in '{place}'")
+    name = f"output.output_dir: '{folder}'"
+    try:
+        place = folder
+        while not (place.exists() or place.is_symlink()):
+            place = place.parent
+        if not place.is_dir():
+            raise UsageError(f"{name} cannot be made: '{place}' is not a folder")
+        probe = place / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+        probe.mkdir()
+        try:
+            (probe / folder.relative_to(place)).mkdir(parents=True, exist_ok=True)
+        finally:
+            shutil.rmtree(probe)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written: {error.strerror}") from None

@@ -125,8 +125,8 @@ class Sampler(ABC):
         NAME: What ``generation.sampler_type`` calls it.
         OBJECTIVES: The diffusion objectives that it can sample.
         ORDER: The order at which the error falls with the number of steps where no noise is
-            added, which the contract checks measure; None where the steps are not chosen by
-            their number.
+            added, which the contract checks measure; None where noise is always added, or where
+            the steps are not chosen by their number.
         Options: The keys of ``generation`` that belong to this sampler.
     """
 

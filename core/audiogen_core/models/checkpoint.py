@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -51,10 +52,8 @@ class SafetensorsCheckpoint(Checkpoint):
                 name: tuple(self._file.get_slice(name).get_shape())
                 for name in self._file.keys()  # noqa: SIM118
             }
-        except (SafetensorError, OSError, ValueError) as error:
-            raise InputError(
-                Problem("", f"is not a readable safetensors file: {error}"), str(path)
-            ) from None
+        except (SafetensorError, OSError, ValueError):
+            raise _unreadable(path, "safetensors file") from None
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """From the file's header."""
@@ -81,20 +80,17 @@ class PickledCheckpoint(Checkpoint):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        zipped = zipfile.is_zipfile(path)
         try:
-            content = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
-        except pickle.UnpicklingError:
-            raise self._broken(
-                "holds Python objects besides tensors, which are refused because reading them "
-                "could run code; convert it to safetensors where you trust it"
-            ) from None
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            first = str(error).strip().splitlines()
-            raise self._broken(
-                f"is not a readable checkpoint: {first[0] if first else type(error).__name__}"
-            ) from None
+            with warnings.catch_warnings(action="ignore"):
+                content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        except Exception as error:  # a damaged pickle raises what it likes
+            if isinstance(error, pickle.UnpicklingError) and (zipped or "GLOBAL" in str(error)):
+                raise self._broken(
+                    "holds Python objects besides tensors, which are refused because reading them "
+                    "could run code; convert it to safetensors where you trust it"
+                ) from None
+            raise _unreadable(path, "checkpoint of torch.save") from None
         if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
             content = content["state_dict"]
         if not isinstance(content, dict) or not any(
@@ -115,6 +111,22 @@ class PickledCheckpoint(Checkpoint):
     def tensor(self, name: str) -> Tensor:
         """The loaded tensor."""
         return self._tensors[name]
+
+
+def _unreadable(path: Path, what: str) -> InputError:
+    """The error for a file that no reader can make anything of."""
+    with path.open("rb") as file:
+        start = file.read(len(_LFS_POINTER))
+    if not start:
+        why = "is empty"
+    elif start == _LFS_POINTER:
+        why = "is a Git LFS pointer, not the checkpoint itself; run 'git lfs pull'"
+    else:
+        why = f"is cut short, damaged, or no {what}"
+    return InputError(Problem("", why), str(path))
+
+
+_LFS_POINTER = b"version https://git-lfs"
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -195,7 +207,17 @@ def load(
         for name, tensor in module.state_dict().items()
     }
     shapes = checkpoint.shapes()
-    _check(expected, {name: shapes[found] for name, found in names.items()}, str(checkpoint.path))
+    problems = _mismatches(expected, {name: shapes[found] for name, found in names.items()})
+    problems += [
+        Problem(f"{prefix}{name}", f"holds {given.dtype}, expected floating-point numbers")
+        for prefix, module in modules.items()
+        for name, tensor in module.state_dict().items()
+        if (found := names.get(f"{prefix}{name}")) is not None
+        and not (given := checkpoint.tensor(found)).is_floating_point()
+        and tensor.is_floating_point()
+    ]
+    if problems:
+        raise InputError(problems, f"{checkpoint.path}: does not fit the model config")
     for prefix, module in modules.items():
         if prefix in unused:
             continue
@@ -211,9 +233,9 @@ def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
 
 
-def _check(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]], source: str
-) -> None:
+def _mismatches(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
+) -> list[Problem]:
     problems = [
         Problem(name, f"missing, expected {list(shape)}")
         for name, shape in expected.items()
@@ -229,5 +251,4 @@ def _check(
         for name, shape in expected.items()
         if name in found and found[name] != shape
     ]
-    if problems:
-        raise InputError([Problem("", "does not fit the model config"), *problems], source)
+    return problems

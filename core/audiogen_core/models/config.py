@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from audiogen_core.diffusion.shift import DistributionShift
 from audiogen_core.errors import InputError, Problem
-from audiogen_core.options import json_path, validate
+from audiogen_core.options import json_path, shown, validate
 
 
 class _Section(BaseModel):
@@ -61,6 +61,11 @@ class AutoencoderSection(_Section):
     in_channels: int | None = None
     out_channels: int | None = None
     pretransform: None = None
+
+    @property
+    def audio_channels(self) -> int:
+        """The channels of the audio that it makes."""
+        return self.out_channels or self.io_channels
 
 
 class PretransformSection(_Section):
@@ -186,7 +191,7 @@ class ModelConfig:
         pretransform = self.file.model.pretransform
         if pretransform is None:
             return self.file.model.io_channels
-        return pretransform.config.out_channels or pretransform.config.io_channels
+        return pretransform.config.audio_channels
 
     @property
     def shift(self) -> DistributionShift | None:
@@ -259,19 +264,26 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
             if one not in ids:
                 path = f"model.diffusion.{key}[{index}]"
                 yield Problem(path, f"no conditioner has the id '{one}'")
-    for key, wanted in (("io_channels", model.io_channels),):
-        found = diffusion.config.get(key)
-        if found is not None and found != wanted:
-            yield Problem(
-                f"model.diffusion.config.{key}", f"must equal model.io_channels ({wanted})"
-            )
+    yield from _differences(
+        diffusion.config,
+        "model.diffusion.config",
+        {"io_channels": (model.io_channels, "model.io_channels"), **_conditioning_dims(model)},
+    )
     if model.pretransform is not None:
         autoencoder = model.pretransform.config
-        if autoencoder.latent_dim != model.io_channels:
-            yield Problem(
-                "model.pretransform.config.latent_dim",
-                f"must equal model.io_channels ({model.io_channels}), not {autoencoder.latent_dim}",
-            )
+        where = "model.pretransform.config"
+        latents, audio = autoencoder.latent_dim, autoencoder.audio_channels
+        yield from _differences(
+            {"latent_dim": latents}, where, {"latent_dim": (model.io_channels, "model.io_channels")}
+        )
+        yield from _differences(
+            autoencoder.decoder.config,
+            f"{where}.decoder.config",
+            {
+                "latent_dim": (latents, f"{where}.latent_dim"),
+                "out_channels": (audio, "the channels of the pretransform"),
+            },
+        )
         if file.sample_size < autoencoder.downsampling_ratio:
             yield Problem(
                 "sample_size",
@@ -282,6 +294,39 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
         yield Problem(
             "model.diffusion.distribution_shift_options.max_length", "must differ from min_length"
         )
+
+
+def _conditioning_dims(model: ModelSection) -> dict[str, tuple[int, str]]:
+    """The sizes of the backbone's conditioning inputs, where the conditioners decide them."""
+    if model.conditioning is None:
+        return {}
+    dim, diffusion = model.conditioning.cond_dim, model.diffusion
+    global_ids = len(diffusion.global_cond_ids)
+    inputs = {
+        "cond_token_dim": (diffusion.cross_attention_cond_ids, dim, "cond_dim"),
+        "prepend_cond_dim": (diffusion.prepend_cond_ids, dim, "cond_dim"),
+        "global_cond_dim": (
+            diffusion.global_cond_ids,
+            dim * global_ids,
+            f"cond_dim {dim} for each of {global_ids} global_cond_ids",
+        ),
+    }
+    # Embeddings that come ready made have sizes of their own.
+    ready_made = set(model.conditioning.pre_encoded_keys)
+    return {
+        key: (size, why)
+        for key, (ids, size, why) in inputs.items()
+        if ids and not ready_made & set(ids)
+    }
+
+
+def _differences(
+    found: Mapping[str, Any], where: str, wanted: Mapping[str, tuple[int, str]]
+) -> Iterator[Problem]:
+    """What differs from the size that it must have; a key that is left out has its own default."""
+    for key, (size, why) in wanted.items():
+        if key in found and found[key] != size:
+            yield Problem(f"{where}.{key}", f"must be {size} ({why}), not {shown(found[key])}")
 
 
 def _unknown_keys(section: BaseModel, where: str = "") -> Iterator[str]:

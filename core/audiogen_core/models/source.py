@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,7 +106,7 @@ class HubSource(ModelSource):
 
     def config(self) -> ModelConfig:
         """Downloads the config, and pins the commit that it came from."""
-        path = self._download(CONFIG_NAME)
+        path = download(self._name, CONFIG_NAME, self._revision)
         if path is None:
             raise UsageError(
                 f"{self._name}: the repository holds no {CONFIG_NAME}, "
@@ -119,7 +120,7 @@ class HubSource(ModelSource):
     def checkpoint(self) -> Path:
         """Downloads ``model.safetensors``, or ``model.ckpt`` where there is no such file."""
         for name in CHECKPOINT_NAMES:
-            if (path := self._download(name)) is not None:
+            if (path := download(self._name, name, self._commit or self._revision)) is not None:
                 return path
         raise UsageError(
             f"{self._name}: the repository holds neither {' nor '.join(CHECKPOINT_NAMES)}"
@@ -134,31 +135,51 @@ class HubSource(ModelSource):
         """The repository's name and the commit that was used."""
         return {"pretrained_name": self._name, "revision": self._commit or self._revision}
 
-    def _download(self, filename: str) -> Path | None:
-        """The file in the local cache; None where the repository does not hold it."""
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-        with hub_errors(self._name, self._revision):
-            try:
-                return Path(
-                    hf_hub_download(self._name, filename, revision=self._commit or self._revision)
-                )
-            except LocalEntryNotFoundError:
-                raise
-            except EntryNotFoundError:
-                return None
+class NotCachedError(AudiogenError):
+    """Offline mode is on, and the local cache lacks a file."""
 
 
-@contextmanager
-def hub_errors(name: str, revision: str | None = None) -> Iterator[None]:
-    """Turns what huggingface_hub raises into messages that say what to do.
+def download(name: str, filename: str, revision: str | None = None) -> Path | None:
+    """A file of a repository, from the local cache where it is there.
+
+    Args:
+        name: ``owner/name``.
+        filename: Its path in the repository.
+        revision: A branch, tag or commit; the default branch by default.
+
+    Returns:
+        Its path in the local cache; None where the repository does not hold it.
 
     Raises:
         UsageError: The repository or revision does not exist, or needs a login or accepted terms.
-        AudiogenError: The network or the transfer failed, or offline mode lacks a file.
+        NotCachedError: Offline mode is on, and the local cache lacks the file.
+        AudiogenError: The network, the Hub or the transfer failed.
     """
+    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        with hub_quiet():
+            return Path(hf_hub_download(name, filename, revision=revision))
+    except LocalEntryNotFoundError as error:
+        # What a commit does not hold, it will never hold: the cache remembers that too.
+        if try_to_load_from_cache(name, filename, revision=revision) is _CACHED_NO_EXIST:
+            return None
+        raise _explained(error, name, filename, revision) from error
+    except EntryNotFoundError:
+        return None
+    except Exception as error:
+        raise _explained(error, name, filename, revision) from error
+
+
+def _explained(
+    error: BaseException, name: str, filename: str, revision: str | None
+) -> AudiogenError:
+    """What huggingface_hub raised, as a message that says what to do."""
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
+        FileMetadataError,
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
@@ -168,42 +189,74 @@ def hub_errors(name: str, revision: str | None = None) -> Iterator[None]:
         RevisionNotFoundError,
     )
 
-    try:
-        yield
-    except GatedRepoError as error:
-        raise UsageError(
-            f"{name}: access is restricted; accept its terms at {_page(name)}, then log in "
-            "with 'hf auth login' or set HF_TOKEN"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise UsageError(f"{name}: revision '{revision}' does not exist") from error
-    except RepositoryNotFoundError as error:
-        raise UsageError(
-            f"{name}: no such repository on the Hub, or it is private: check the name, or log in "
-            "with 'hf auth login' or set HF_TOKEN"
-        ) from error
-    except HFValidationError as error:
-        raise UsageError(f"'{name}' is not a repository name like 'owner/name'") from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise AudiogenError(
-            f"{name}: not in the local cache, and the Hub cannot be reached "
-            "(offline mode, or no network)"
-        ) from error
-    except HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", "unknown")
-        if status in (401, 403):
-            raise UsageError(
-                f"{name}: the Hub refuses access (HTTP {status}): log in with 'hf auth login' or "
-                f"set HF_TOKEN; terms to accept, if any, are at {_page(name)}"
-            ) from error
-        raise AudiogenError(f"{name}: the Hub answered with HTTP {status}") from error
-    except AudiogenError:
-        raise
-    except Exception as error:
-        raise AudiogenError(f"{name}: download failed: {error}") from error
+    log_in = "log in with 'hf auth login' or set HF_TOKEN"
+    page = f"{constants.ENDPOINT}/{name}"
+    cause = error
+    if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
+        # Not in the cache either; why it was not downloaded is what counts.
+        cause = error.__cause__
+    if isinstance(cause, HFValidationError):
+        return UsageError(f"'{name}' is not a repository name like 'owner/name'")
+    if isinstance(cause, GatedRepoError):
+        return UsageError(
+            f"{name}: access is restricted; accept its terms at {page}, then {log_in}"
+        )
+    if isinstance(cause, RevisionNotFoundError):
+        return UsageError(f"{name}: revision '{revision or 'main'}' does not exist")
+    if isinstance(cause, RepositoryNotFoundError):
+        return UsageError(
+            f"{name}: no such repository at {constants.ENDPOINT}, or it is private: check the "
+            f"name, or {log_in}"
+        )
+    if isinstance(cause, HfHubHTTPError):
+        status = cause.response.status_code
+        if status in {401, 403}:
+            return UsageError(
+                f"{name}: access is refused (HTTP {status}): {log_in}; terms to accept, if any, "
+                f"are at {page}"
+            )
+        return AudiogenError(f"{name}: {constants.ENDPOINT} answered with HTTP {status}")
+    if isinstance(cause, OfflineModeIsEnabled):
+        at = f" at revision '{revision}'" if revision is not None else ""
+        return NotCachedError(
+            f"{name}: {filename} is not in the local cache{at}, and HF_HUB_OFFLINE forbids to "
+            "download it"
+        )
+    if isinstance(cause, FileMetadataError):
+        return AudiogenError(
+            f"{name}: {constants.ENDPOINT} does not answer as a Hub does: check HF_ENDPOINT and "
+            "the network's proxy"
+        )
+    if cause is not error:
+        return AudiogenError(
+            f"{name}: {constants.ENDPOINT} cannot be reached: {_first_line(cause)}"
+        )
+    return AudiogenError(f"{name}: downloading {filename} failed: {_first_line(cause)}")
 
 
-def _page(name: str) -> str:
-    from huggingface_hub import constants
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
-    return f"{constants.ENDPOINT}/{name}"
+
+@contextmanager
+def hub_quiet() -> Iterator[None]:
+    """Keeps progress bars and log messages of huggingface_hub from breaking into our display."""
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+        logging,
+    )
+
+    shown, verbosity = not are_progress_bars_disabled(), logging.get_verbosity()
+    with warnings.catch_warnings():
+        # huggingface_hub warns where HF_HUB_DISABLE_PROGRESS_BARS has decided already.
+        warnings.simplefilter("ignore")
+        disable_progress_bars()
+        logging.set_verbosity_error()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(verbosity)
+            if shown:
+                enable_progress_bars()

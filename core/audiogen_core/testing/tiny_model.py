@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 WORDS = (
-    "a and audio bass beats bpm bright chord clap cyberpunk dance dark deep distorted drum electronic fast heavy "
-    "high jazz kick long loop loud low melody music noise of organ piano piece pluck quality "
-    "relaxing rising saxophone short siren slow snare soft sound string synth the upbeat water "
-    "wind with"
-).split()
+    "a and audio bass beats bpm bright chord clap cyberpunk dance dark deep distorted drum "
+    "electronic fast heavy high jazz kick long loop loud low melody music noise of organ piano "
+    "piece pluck quality relaxing rising saxophone short siren slow snare soft sound string synth "
+    "the upbeat water wind with"
+).split()  # noqa: SIM905
 
 CONFIG: Mapping[str, Any] = {
     "model_type": "diffusion_cond",
@@ -164,12 +164,27 @@ def _random(name: str, shape: tuple[int, ...], generator: Any) -> Any:
     return torch.randn(shape, generator=generator) / math.sqrt(fan_in)
 
 
-def write_tiny_text_encoder(folder: Path, *, dim: int = 64, seed: int = 0) -> None:
-    """Writes a T5 encoder of two layers with a tokenizer of a few dozen words.
+def write_tiny_text_encoder(
+    folder: Path,
+    *,
+    dim: int = 64,
+    d_kv: int = 16,
+    d_ff: int = 128,
+    layers: int = 2,
+    heads: int = 4,
+    vocabulary: int = 64,
+    seed: int = 0,
+) -> None:
+    """Writes a T5 encoder with random weights and a tokenizer of a few dozen words.
 
     Args:
         folder: Where to write.
         dim: The size of its embeddings.
+        d_kv: The size of an attention head.
+        d_ff: The size of the feed-forward layers.
+        layers: How many.
+        heads: Of attention.
+        vocabulary: How many tokens the encoder knows; more than the tokenizer uses.
         seed: Of the random weights.
     """
     import torch
@@ -182,15 +197,16 @@ def write_tiny_text_encoder(folder: Path, *, dim: int = 64, seed: int = 0) -> No
     from audiogen_core.torchaudio_shim import import_torchaudio
 
     import_torchaudio()
+    import transformers
     from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
     special = ["<pad>", "</s>", "<unk>"]
-    vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
-    tokenizer: Any = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))  # noqa: S106
+    words = {word: index for index, word in enumerate([*special, *WORDS])}
+    tokenizer: Any = Tokenizer(WordLevel(words, unk_token="<unk>"))  # noqa: S106
     tokenizer.normalizer = Lowercase()
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.post_processor = TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", vocabulary["</s>"])]
+        single="$A </s>", special_tokens=[("</s>", words["</s>"])]
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -199,12 +215,20 @@ def write_tiny_text_encoder(folder: Path, *, dim: int = 64, seed: int = 0) -> No
         unk_token="<unk>",  # noqa: S106
     ).save_pretrained(folder)
     config = T5Config(
-        vocab_size=len(vocabulary), d_model=dim, d_kv=16, d_ff=2 * dim, num_layers=2, num_heads=4
+        vocab_size=vocabulary,
+        d_model=dim,
+        d_kv=d_kv,
+        d_ff=d_ff,
+        num_layers=layers,
+        num_heads=heads,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = T5EncoderModel(config)
+    logging = transformers.utils.logging
+    logging.disable_progress_bar()
     encoder.save_pretrained(folder)
+    logging.enable_progress_bar()
 
 
 if __name__ == "__main__":

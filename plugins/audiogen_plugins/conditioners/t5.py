@@ -119,7 +119,8 @@ class T5Conditioner(Conditioner):
         generators: Sequence[torch.Generator],  # noqa: ARG002
     ) -> Embedding:
         """Embeds one text for each sample, as ``[batch, max_length, dim]``."""
-        encoder = self._text_encoder or self._loaded(torch.device("cpu"), torch.float32)
+        if (encoder := self._text_encoder) is None:
+            encoder = self._text_encoder = self._loaded(torch.device("cpu"), torch.float32)
         with pretrained.quiet():
             encoded = encoder.tokenizer(
                 list(values),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from audiogen_core.interfaces.encoder import FloatArray
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
+    from av.packet import Packet
+
+    AudioPacket: TypeAlias = Packet[AudioStream]
 
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """FFmpeg's name of each channel count's layout, in the order of the FLAC specification."""
@@ -112,7 +115,10 @@ def write(
             frame.sample_rate = sample_rate
             frame.pts = start
             output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
+        rest = stream.encode(None)
+        output.mux(
+            rest if codec != "libmp3lame" else _without_spare_frame(rest, context.frame_size)
+        )
 
 
 def pcm_blocks(audio: FloatArray) -> Iterator[bytes]:
@@ -159,7 +165,7 @@ def read_back(path: Path) -> Written:
             raise ValueError("it holds no audio")
         # Decoding comes first: HE-AAC may show itself only inside the packets.
         return Written(
-            codec=context.codec.canonical_name,
+            codec=context.codec.name.removesuffix("float"),  # the decoder of MP3 is "mp3float"
             profile=context.profile,
             sample_rate=context.sample_rate,
             channels=context.channels,
@@ -180,6 +186,21 @@ def probe_signal(sample_rate: int, channels: int) -> FloatArray:
 def reason(error: Exception) -> str:
     """What went wrong, without the number and the temporary path of a system's error."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def _without_spare_frame(packets: list[AudioPacket], frame_size: int) -> list[AudioPacket]:
+    """Leaves out a last frame of MP3 that holds nothing of the audio.
+
+    LAME appends one when the frame before it is nearly full. FFmpeg then counts the padding of
+    the last frame alone, and the file claims to be up to 46 samples longer than the audio: at
+    44.1 kHz, for one duration in 25. The first frames stay: FFmpeg does not
+    recognise a file of a single one.
+    """
+    if len(packets) > 1:
+        *others, before, last = packets
+        if not last.duration and (before.duration or 0) < frame_size and (before.pts or 0) > 0:
+            return [*others, before]
+    return packets
 
 
 def _blocks(audio: FloatArray) -> Iterator[tuple[int, FloatArray]]:

@@ -31,7 +31,7 @@ LOWEST_SAMPLE_RATES = {32_000: 16_000, 64_000: 22_050}
 """For each bit rate, the lowest sample rate in hertz at which Fraunhofer's encoder reaches it."""
 
 TIMESCALE = "movie_timescale"
-"""FFmpeg's option for M4A files: unless set to the sample rate, durations are whole milliseconds."""
+"""FFmpeg's option for M4A: unless it is set to the sample rate, durations are in milliseconds."""
 
 PADDING = 4096
 """How many samples more than were encoded may come out of the decoder: two frames."""

@@ -23,7 +23,8 @@ class Wav(Encoder):
             raise EncoderUnavailableError(
                 f"'wav' cannot be written with {channels} channels: from 1 to 8 are possible."
             )
-        if not 1 <= sample_rate <= (highest := MAX_BYTE_RATE // (2 * channels)):
+        highest = MAX_BYTE_RATE // (2 * channels)
+        if not 1 <= sample_rate <= highest:
             raise EncoderUnavailableError(
                 f"'wav' cannot be written at {sample_rate} Hz with {channels} channels: "
                 f"from 1 to {highest} Hz are possible."

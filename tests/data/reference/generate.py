@@ -4,7 +4,6 @@ See README.md beside this file for the environment that it needs.
 """
 
 import json
-import sys
 import zlib
 from pathlib import Path
 
@@ -95,7 +94,6 @@ def main():
     out["lut"], mask = lut(["jazz piano", "", "a <drop> " * 9], "cpu")
     out["lut/mask"] = mask
     np.savez_compressed(HERE / "expected.npz", **{k: v.numpy() for k, v in out.items()})
-    print(len(out), "arrays", (HERE / "expected.npz").stat().st_size, "bytes", file=sys.stderr)
 
 
 if __name__ == "__main__":

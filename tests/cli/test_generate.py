@@ -1,0 +1,361 @@
+"""``audiogen generate``, as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from audiogen_core.testing.encoders import decode
+from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
+from tests.conftest import Command, audiogen_process, local_model
+
+WriteConfig = Callable[..., Path]
+PROMPTS = {"type": "config", "samples": [{"prompt": "kick"}, {"prompt": "snare"}]}
+
+
+def files(folder: Path) -> list[str]:
+    """What stands in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_output_has_its_audio_and_its_metadata(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Two samples in batches of two make four files and their metadata, and print four paths."""
+    config = write_config(generation={"batch_size": 2}, input=PROMPTS)
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 0, result.err
+    names = [
+        "kick.cfg7.0.1", "kick.cfg7.0.2", "snare.cfg7.0.1", "snare.cfg7.0.2"
+    ]  # fmt: skip
+    assert result.out.splitlines() == [str(tmp_path / "out" / f"{name}.wav") for name in names]
+    assert files(tmp_path / "out") == sorted(
+        f"{name}.{end}" for name in names for end in ("json", "wav")
+    )
+    audio, rate = decode(tmp_path / "out" / "kick.cfg7.0.1.wav")
+    assert (audio.shape, rate) == ((2, 44100), 44100)
+    assert np.abs(audio).max() > 0.5
+
+
+def test_metadata_tells_how_to_make_the_file_again(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """The documented keys are there, and a config made from them gives the same bytes."""
+    config = write_config(generation={"seed": -1, "cfg_scale": 3, "eta": 0.5, "scale_phi": 0.2})
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 0, result.err
+    first = Path(result.out.strip())
+    metadata = json.loads(first.with_suffix(".json").read_text(encoding="utf-8"))
+    assert metadata["conditioning"] == {
+        "prompt": "a jazz piece", "seconds_start": 0, "seconds_total": 1
+    }  # fmt: skip
+    assert metadata["sample_rate"] == 44100
+    assert metadata["file_format"] == "wav"
+    assert metadata["model_config"] == {
+        "sample_rate": 44100, "sample_size": 98304, "model_type": "diffusion_cond"
+    }  # fmt: skip
+    generation = metadata["generation_config"]
+    assert generation["cfg_scale"] == 3
+    assert generation["sampler_type"] == "dpmpp-3m-sde"
+    assert generation["seed"] >= 0
+    again = write_config(
+        generation=generation,
+        conditioning_defaults={},
+        input={"type": "config", "samples": [metadata["conditioning"]]},
+        output={"output_dir": str(tmp_path / "again")},
+    )
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", again)
+    assert result.code == 0, result.err
+    assert Path(result.out.strip()).read_bytes() == first.read_bytes()
+
+
+def test_metadata_can_be_left_out(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """``save_metadata: false`` writes audio alone."""
+    config = write_config(output={"save_metadata": False})
+    assert audiogen("generate", *local_model(tiny_model), "--generation-config", config).code == 0
+    assert files(tmp_path / "out") == ["a jazz piece.cfg7.0.1.wav"]
+
+
+@pytest.mark.parametrize(
+    ("file_format", "ending"),
+    [("wav", "wav"), ("flac", "flac"), ("mp3 v0", "mp3"), ("mp3 320k", "mp3"), ("mp3 128k", "mp3")],
+)
+def test_formats_are_cut_to_the_sample(
+    file_format: str, ending: str, tiny_model: Path, write_config: WriteConfig, audiogen: Command
+) -> None:
+    """Each format holds exactly ``seconds_total``, cut before it is encoded."""
+    config = write_config(
+        output={"file_format": file_format}, conditioning_defaults={"seconds_total": 0.75}
+    )
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 0, result.err
+    path = Path(result.out.strip())
+    assert path.suffix == f".{ending}"
+    audio, rate = decode(path)
+    assert audio.shape == (2, round(0.75 * rate))
+
+
+def test_without_cutting_the_model_s_length_is_kept(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command
+) -> None:
+    """``cut_to_seconds_total: false`` keeps all that the model made."""
+    config = write_config(output={"cut_to_seconds_total": False})
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert decode(Path(result.out.strip()))[0].shape == (2, 98304)
+
+
+def test_a_longer_wish_than_the_model_is_a_note(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command
+) -> None:
+    """The documented ``seconds_total: 180`` on a short model ends where the model ends."""
+    config = write_config(conditioning_defaults={"seconds_total": 180})
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 0
+    assert (
+        "note: seconds_total is up to 180, but this model makes 2.229 seconds at most" in result.err
+    )
+    assert decode(Path(result.out.strip()))[0].shape == (2, 98304)
+
+
+def test_a_prompts_file_and_standard_input(
+    tiny_model: Path, write_config: WriteConfig, tmp_path: Path
+) -> None:
+    """A process of its own reads its config from standard input and prompts from a file."""
+    (tmp_path / "prompts.txt").write_bytes("\ufeffCyberpunk\r\n\r\n  Jazz: with piano \n".encode())
+    config = write_config(input={"type": "file", "prompts_file": "prompts.txt"})
+    result = audiogen_process(
+        "generate", *local_model(tiny_model), "--generation-config", "-",
+        cwd=tmp_path, stdin=config.read_bytes(),
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    names = [Path(line).name for line in result.out.splitlines()]
+    assert names == ["Cyberpunk.cfg7.0.1.wav", "Jazz- with piano.cfg7.0.1.wav"]
+
+
+def test_equal_names_do_not_overwrite_each_other(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Outputs of the same prompt are numbered, also where only the case differs."""
+    config = write_config(
+        generation={"batch_size": 2},
+        input={"type": "config", "samples": [{"prompt": "Kick"}, {"prompt": "kick"}]},
+        output={"file_naming": "prompt", "save_metadata": False},
+    )
+    assert audiogen("generate", *local_model(tiny_model), "--generation-config", config).code == 0
+    assert files(tmp_path / "out") == ["Kick-2.wav", "Kick.wav", "kick-3.wav", "kick-4.wav"]
+
+
+def test_one_failing_output_does_not_stop_the_others(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """What cannot be written is reported with its cause; the exit code is 3."""
+    (tmp_path / "out" / "kick.cfg7.0.1.wav").mkdir(parents=True)
+    config = write_config(input=PROMPTS)
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 3
+    assert [Path(line).name for line in result.out.splitlines()] == ["snare.cfg7.0.1.wav"]
+    assert "failed: input.samples[0] (seed 1): IsADirectoryError" in result.err
+    assert result.err.endswith("1 output written, 1 failed\n")
+    assert not [name for name in files(tmp_path / "out") if name.endswith(".part")]
+
+
+def changed_model(folder: Path, source: Path, change: Callable[[str, torch.Tensor], Any]) -> Path:
+    """A copy of a model with changed tensors; those changed to None are left out."""
+    folder.mkdir()
+    (folder / "model_config.json").write_bytes((source / "model_config.json").read_bytes())
+    (folder / "t5").symlink_to(source / "t5")
+    tensors = {
+        name: changed
+        for name, tensor in load_file(source / "model.safetensors").items()
+        if (changed := change(name, tensor)) is not None
+    }
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def test_audio_that_is_not_finite_is_a_failure(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """NaN never reaches an encoder, and leaves no file."""
+    broken = changed_model(
+        tmp_path / "nan",
+        tiny_model,
+        lambda name, one: one * float("nan") if "preprocess" in name else one,
+    )
+    config = write_config(input=PROMPTS)
+    result = audiogen("generate", *local_model(broken), "--generation-config", config)
+    assert result.code == 3
+    assert result.out == ""
+    assert result.err.count("the model made NaN or infinity instead of audio") == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_silence_stays_silence(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """A silent output is written, with a note."""
+    mute = changed_model(
+        tmp_path / "mute",
+        tiny_model,
+        lambda name, one: (
+            one * 0 if "decoder.layers" in name and name.endswith("weight_g") else one
+        ),
+    )
+    result = audiogen("generate", *local_model(mute), "--generation-config", write_config())
+    assert result.code == 0, result.err
+    assert "note: a jazz piece.cfg7.0.1: the model made silence" in result.err
+    assert not decode(Path(result.out.strip()))[0].any()
+
+
+def test_quiet_prints_results_alone(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command
+) -> None:
+    """``--quiet`` leaves standard error empty."""
+    config = write_config(conditioning_defaults={"seconds_total": 180})
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config, "-q")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith(".wav\n")
+
+
+def test_half_weights_make_nearly_the_same(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """``--model-half`` runs in 16 bits and says so in the metadata."""
+    config = write_config()
+    arguments = ["generate", *local_model(tiny_model), "--generation-config", config]
+    path = Path(audiogen(*arguments).out.strip())
+    full = decode(path)[0]
+    result = audiogen(*arguments, "--model-half", "--device", "cpu")
+    assert result.code == 0, result.err
+    half = decode(path)[0]
+    metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert metadata["software"]["dtype"] == "bfloat16"
+    assert 0 < np.square(full - half).mean() / np.square(full).mean() < 0.1
+
+
+def test_checkpoints_of_training_are_unwrapped(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """A ``.ckpt`` of a training run gives what its averaged weights give, and nothing else."""
+    tensors = load_file(tiny_model / "model.safetensors")
+    wrapped = {
+        **{
+            f"diffusion.{name}": one * 0 if name.startswith("model.") else one
+            for name, one in tensors.items()
+        },
+        **{
+            f"diffusion_ema.ema_model.{name.removeprefix('model.')}": one
+            for name, one in tensors.items()
+            if name.startswith("model.")
+        },
+        "diffusion_ema.step": torch.tensor(1000),
+        "losses.loss_modules.0.decay": torch.zeros(1),
+    }
+    torch.save({"state_dict": wrapped, "epoch": 3}, tmp_path / "run.ckpt")
+    config = write_config()
+    arguments = ["generate", "--generation-config", config]
+    path = Path(audiogen(*arguments, *local_model(tiny_model)).out.strip())
+    expected = decode(path)[0]
+    path.unlink()
+    result = audiogen(
+        *arguments,
+        "--model-config",
+        tiny_model / "model_config.json",
+        "--ckpt-path",
+        tmp_path / "run.ckpt",
+    )
+    assert result.code == 0, result.err
+    # Tensors that lie otherwise in memory are summed in another order.
+    np.testing.assert_allclose(decode(path)[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("prefix", ["", "pretransform.model.", "autoencoder."])
+def test_another_autoencoder_replaces_the_model_s_own(
+    prefix: str, tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """``--pretransform-ckpt-path`` takes an autoencoder alone, in a model, or of a training run."""
+    own = "pretransform.model."
+    other = write_tiny_model(tmp_path / "other", seed=5)
+    tensors = load_file(other / "model.safetensors")
+    save_file(
+        {
+            prefix + name.removeprefix(own): one
+            for name, one in tensors.items()
+            if name.startswith(own)
+        },
+        tmp_path / "autoencoder.safetensors",
+    )
+    expected_model = changed_model(
+        tmp_path / "expected",
+        tiny_model,
+        lambda name, one: tensors[name] if name.startswith(own) else one,
+    )
+    config = write_config()
+    arguments = ["generate", "--generation-config", config]
+    path = Path(audiogen(*arguments, *local_model(expected_model)).out.strip())
+    expected = decode(path)[0]
+    path.unlink()
+    result = audiogen(
+        *arguments,
+        *local_model(tiny_model),
+        "--pretransform-ckpt-path",
+        tmp_path / "autoencoder.safetensors",
+    )
+    assert result.code == 0, result.err
+    # Tensors that lie otherwise in memory are summed in another order.
+    np.testing.assert_allclose(decode(path)[0], expected, atol=1e-3)
+
+
+def test_a_model_without_a_pretransform(
+    write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """A network that works on audio itself is run as well."""
+    config = tiny_config()
+    del config["model"]["pretransform"]
+    config["sample_size"], config["sample_rate"] = 2048, 8000
+    config["model"]["io_channels"] = config["model"]["diffusion"]["config"]["io_channels"] = 2
+    folder = write_tiny_model(tmp_path / "plain", config)
+    generation = write_config(output={"cut_to_seconds_total": False})
+    result = audiogen("generate", *local_model(folder), "--generation-config", generation)
+    assert result.code == 0, result.err
+    audio, rate = decode(Path(result.out.strip()))
+    assert (audio.shape, rate) == ((2, 2048), 8000)
+
+
+def test_an_interrupt_ends_cleanly(
+    tiny_model: Path, write_config: WriteConfig, tmp_path: Path
+) -> None:
+    """Ctrl-C exits with 130, says what was written, and leaves no partial file."""
+    samples = [{"prompt": f"kick {index}"} for index in range(50)]
+    config = write_config(generation={"steps": 50}, input={"type": "config", "samples": samples})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audiogen_cli", "generate", *local_model(tiny_model),
+         "--generation-config", config],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("interrupted: ")
+    assert {Path(line).name for line in out.splitlines()} == {
+        name for name in files(tmp_path / "out") if name.endswith(".wav")
+    }
+    assert not [name for name in files(tmp_path / "out") if name.endswith(".part")]

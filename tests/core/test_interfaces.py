@@ -1,0 +1,69 @@
+"""The complete example at the head of every interface is one."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import textwrap
+import types
+from itertools import pairwise
+
+import pytest
+import torch
+
+from audiogen_core import hookimpl, hookspecs
+from audiogen_core.interfaces import sampler
+from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.registry import KINDS, Kind, Origin
+from audiogen_core.testing.samplers import check_sampler
+
+
+def example(kind: Kind) -> types.ModuleType:
+    """The interface's example as a module, with what its file imports at hand."""
+    interface = importlib.import_module(kind.interface.partition(":")[0])
+    text = interface.__doc__ or ""
+    block = text.partition("::\n")[2]
+    code = "\n".join(line for line in block.splitlines() if not line or line.startswith("    "))
+    module = types.ModuleType("example")
+    module.__dict__.update(vars(interface))
+    module.__dict__.update(
+        hookimpl=hookimpl, pairwise=pairwise, sys=sys, torch=torch, nn=torch.nn,
+        Tensor=torch.Tensor, __name__="example",
+    )  # fmt: skip
+    exec(compile(textwrap.dedent(code), "example", "exec", flags=0x1000000), module.__dict__)  # noqa: S102
+    return module
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_example_registers(kind: Kind) -> None:
+    """Each example is a plugin that the manager takes and the registry loads."""
+    manager = PluginManager()
+    manager.register(example(kind), "example", Origin("somebody", "1"))
+    registry = next(one for one in manager.registries() if one.kind is kind)
+    (name,) = registry.names()
+    plugin = registry.load(name)
+    assert not inspect.isabstract(plugin)
+    assert plugin.__doc__
+
+
+def test_the_example_sampler_keeps_the_contract() -> None:
+    """It converges at the order that it claims, and so on."""
+    module = example(next(kind for kind in KINDS if kind.name == "sampler"))
+    check_sampler(module.Euler)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_has_a_documented_hook(kind: Kind) -> None:
+    """The hook stands in the specifications, takes a registrar, and says when it is used."""
+    hook = getattr(hookspecs, kind.hook)
+    assert list(inspect.signature(hook).parameters) == ["register"]
+    assert hook.__doc__
+
+
+def test_samplers_come_in_three_forms() -> None:
+    """Each form of sampler names the objectives that it is for."""
+    forms = (sampler.SigmaSampler, sampler.VSampler, sampler.FlowSampler)
+    assert {name for form in forms for name in form.OBJECTIVES} == {
+        "v", "rectified_flow", "rf_denoiser"
+    }  # fmt: skip

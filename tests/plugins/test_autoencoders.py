@@ -1,0 +1,196 @@
+"""Oobleck: tensor names, agreement with the reference, its reach, and folded weights."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+import torch
+
+from audiogen_core.errors import InputError
+from audiogen_core.options import validate
+from audiogen_core.testing.model_parts import (
+    check_autoencoder,
+    check_tiling,
+    with_random_weights,
+)
+from audiogen_plugins.autoencoders.layers import NormedConv
+from audiogen_plugins.autoencoders.oobleck import (
+    Oobleck,
+    OobleckDecoder,
+    OobleckEncoder,
+    decoder_reach,
+)
+from tests.conftest import DATA
+from tests.plugins.reference import CASES, agreement, expected, seeded, with_seeded_weights
+
+SHARED = {"channels": 4, "c_mults": [1, 2], "strides": [2, 4], "latent_dim": 3}
+
+
+def encoder_of(changes: dict[str, Any]) -> OobleckEncoder:
+    """An encoder of the small base options with changes, less those that only decoders have."""
+    only_decoder = {"use_nearest_upsample", "final_tanh"}
+    options = {k: v for k, v in {**SHARED, **changes}.items() if k not in only_decoder}
+    return Oobleck.build_encoder(validate(Oobleck.EncoderOptions, options))
+
+
+def decoder_of(changes: dict[str, Any]) -> OobleckDecoder:
+    """A decoder of the small base options with changes."""
+    return Oobleck.build_decoder(validate(Oobleck.DecoderOptions, {**SHARED, **changes}))
+
+
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+@pytest.mark.parametrize("name", ["stable_audio_open_1_0", "stable_audio_open_small"])
+def test_public_models_have_the_tensors_of_their_checkpoints(name: str, side: str) -> None:
+    """Names and shapes are those of the public checkpoints, without one more or less."""
+    folder = DATA / "model_configs"
+    config = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    tensors = json.loads(gzip.decompress((folder / f"{name}.state_dict.json.gz").read_bytes()))
+    section = config["model"]["pretransform"]["config"][side]["config"]
+    with torch.device("meta"):
+        if side == "encoder":
+            network = Oobleck.build_encoder(validate(Oobleck.EncoderOptions, section))
+        else:
+            network = Oobleck.build_decoder(validate(Oobleck.DecoderOptions, section))
+    prefix = f"pretransform.model.{side}."
+    found = {prefix + key: list(value.shape) for key, value in network.state_dict().items()}
+    assert found == {key: shape for key, shape in tensors.items() if key.startswith(prefix)}
+    assert network.ratio == 2048
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("case", CASES["oobleck"])
+@torch.inference_mode()
+def test_networks_agree_with_the_reference(case: str, folded: bool) -> None:
+    """Both directions compute what the reference implementation computes, in float32."""
+    changes = CASES["oobleck"][case]
+    encoder = with_seeded_weights(lambda: encoder_of(changes))
+    decoder = with_seeded_weights(lambda: decoder_of(changes))
+    if folded:
+        encoder.prepare()
+        decoder.prepare()
+    encoded = encoder(seeded("audio", (2, 2, 12 * encoder.ratio)))
+    decoded = decoder(seeded("latents", (2, 3, 9)))
+    assert agreement(encoded, expected(f"oobleck/{case}/encoded")) >= 100
+    assert agreement(decoded, expected(f"oobleck/{case}/decoded")) >= 100
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("snake", [False, True])
+def test_contract(snake: bool, nearest: bool) -> None:
+    """The contract of autoencoders holds."""
+    check_autoencoder(
+        Oobleck,
+        encoder={**SHARED, "use_snake": snake},
+        decoder={**SHARED, "use_snake": snake, "use_nearest_upsample": nearest},
+        latent_channels=3,
+    )
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("strides", [[1, 4], [3, 5], [2, 4, 8], [7], [1]])
+def test_reach_is_exact(strides: list[int], nearest: bool) -> None:
+    """A latent within reach on the wider side counts, and one beyond it does not."""
+    options = {
+        "c_mults": [1] * len(strides),
+        "strides": strides,
+        "use_nearest_upsample": nearest,
+        "use_snake": True,
+    }
+    decoder = with_random_weights(lambda: decoder_of(options)).double()
+    decoder.prepare()
+    reach, ratio = decoder.reach, decoder.ratio
+    assert reach is not None
+    centre = reach + 1
+    latents = seeded("reach", (1, 3, 2 * centre + 1)).double()
+
+    @torch.inference_mode()
+    def change(offset: int) -> float:
+        changed = latents.clone()
+        changed[..., centre + offset] += 3
+        difference = (decoder(changed) - decoder(latents)).abs()
+        return float(difference[..., centre * ratio : (centre + 1) * ratio].max())
+
+    assert max(change(-reach), change(reach)) > 0
+    assert max(change(-reach - 1), change(reach + 1)) == 0
+
+
+@pytest.mark.parametrize("case", CASES["oobleck"])
+def test_tiles_decode_to_the_whole(case: str) -> None:
+    """Tiles that overlap by the reach give the same audio, odd strides or not."""
+    check_tiling(with_seeded_weights(lambda: decoder_of(CASES["oobleck"][case])), 3)
+
+
+def test_tiling_check_finds_a_reach_that_is_too_small() -> None:
+    """The contract check is no empty promise."""
+    decoder = with_random_weights(lambda: decoder_of({"use_snake": True}))
+    assert decoder.reach is not None
+    decoder.reach -= 1
+    with pytest.raises(AssertionError, match="reach is too small"):
+        check_tiling(decoder, 3)
+
+
+def test_reach_of_the_public_models() -> None:
+    """Ten latents, about half a second, surround what a tile keeps."""
+    assert decoder_reach([2, 4, 4, 8, 8]) == 10
+
+
+def test_folding_frees_length_and_direction() -> None:
+    """After it, a convolution holds one weight, and folding again changes nothing."""
+    conv = with_random_weights(lambda: NormedConv(3, 5, 7, transposed=True))
+    x = seeded("x", (1, 3, 20))
+    before = conv(x)
+    conv.fold()
+    assert set(conv.state_dict()) == {"weight", "bias"}
+    assert torch.equal(conv(x), before)
+    conv.fold()
+    assert torch.equal(conv(x), before)
+
+
+def test_folding_in_16_bits_rounds_once() -> None:
+    """The product is computed in float32 and is as near as the type allows."""
+    conv = with_random_weights(lambda: NormedConv(16, 16, 7))
+    narrow = with_random_weights(lambda: NormedConv(16, 16, 7)).to(torch.bfloat16)
+    assert narrow.weight_g is not None
+    assert narrow.weight_v is not None
+    conv.load_state_dict({k: v.float() for k, v in narrow.state_dict().items()})
+    conv.fold()
+    narrow.fold()
+    assert conv.weight is not None
+    assert narrow.weight is not None
+    assert torch.equal(narrow.weight, conv.weight.to(torch.bfloat16))
+
+
+def test_inputs_are_left_alone() -> None:
+    """What is computed in place is never what the caller gave."""
+    decoder = with_random_weights(lambda: decoder_of({"use_snake": True}))
+    latents = seeded("latents", (1, 3, 4))
+    before = latents.clone()
+    decoder(latents)
+    assert torch.equal(latents, before)
+
+
+def test_gradients_reach_the_weights() -> None:
+    """The in-place operations do not break training."""
+    decoder = with_random_weights(lambda: decoder_of({"use_snake": True}))
+    decoder(seeded("latents", (1, 3, 4))).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in decoder.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"c_mults": [1, 2, 4]}, "c_mults (3) and strides (2) must be of equal length"),
+        ({"antialias_activation": True}, "antialias_activation: is not supported when true"),
+        ({"strides": [2, 0]}, "strides[1]: must be greater than 0"),
+        ({"in_channels": 2}, "in_channels: unknown key"),
+        ({"use_snakes": True}, "did you mean 'use_snake'?"),
+    ],
+)
+def test_options_that_cannot_work_are_errors(changes: dict[str, Any], message: str) -> None:
+    """Every bad option is refused before anything is built, in words."""
+    with pytest.raises(InputError) as caught:
+        decoder_of(changes)
+    assert message in str(caught.value)
