@@ -17,8 +17,8 @@ from audiogen_core.jobs import Job
 if TYPE_CHECKING:
     from audiogen_core.pipeline import Observer
 
-SECONDS_BETWEEN_LINES = 10.0
-"""How often plain lines report the steps of a batch."""
+SECONDS_BETWEEN_LINES = 5.0
+"""How often plain lines report how the outputs come along."""
 
 
 class Display:
@@ -77,22 +77,33 @@ class Quiet(Display):
 
 
 class Lines(Display):
-    """Plain lines, for logs and pipes."""
+    """Plain lines, for logs and pipes: not more than one every few seconds once outputs come."""
 
     _last_line = 0.0
 
+    def planned(self, outputs: int) -> None:
+        """A line."""
+        super().planned(outputs)
+        self._line(f"generating {outputs} output{'s' * (outputs != 1)}")
+
     def stage(self, what: str) -> None:
         """A line."""
-        sys.stderr.write(f"{what}\n")
+        if not self.outputs or self._is_time():
+            self._line(what)
 
     def step(self, done: int, total: int | None) -> None:
         """A line now and then."""
-        now = time.monotonic()
-        if done == total or now - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._last_line = now
-            of = f" of {total}" if total is not None else ""
+        if self._is_time():
             output = min(self.done + self.failures + 1, self.outputs)
-            sys.stderr.write(f"output {output} of {self.outputs}: step {done}{of}\n")
+            of = f" of {total}" if total is not None else ""
+            self._line(f"output {output} of {self.outputs}: step {done}{of}")
+
+    def _is_time(self) -> bool:
+        return time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES
+
+    def _line(self, text: str) -> None:
+        self._last_line = time.monotonic()
+        sys.stderr.write(f"{text}\n")
 
 
 class Bar(Display):

@@ -54,20 +54,20 @@ def generate(
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
     config = _read_config(generation_config, plugins)
-
-    # Only now what takes seconds to import.
-    from audiogen_core.devices import choose_device
-    from audiogen_core.pipeline import Request, run
-
-    request = Request(
-        config,
-        source,
-        choose_device(device),
-        autoencoder_path=pretransform_ckpt_path,
-        half=model_half,
-    )
     with choose_display(quiet=quiet) as display:
         try:
+            display.stage("starting")
+            # Only now what takes seconds to import.
+            from audiogen_core.devices import choose_device
+            from audiogen_core.pipeline import Request, run
+
+            request = Request(
+                config,
+                source,
+                choose_device(device),
+                autoencoder_path=pretransform_ckpt_path,
+                half=model_half,
+            )
             outcome = run(request, plugins, display)
         except KeyboardInterrupt:
             left = display.outputs - display.done - display.failures

@@ -1,7 +1,7 @@
 """A Hugging Face Hub on the loopback address: real HTTP, as huggingface_hub speaks it.
 
-Small files are served by the Hub itself; weights, as on the real one, by a storage server at
-another address, which the Hub redirects to.
+The Hub itself serves small files. Weights, as on the real one, are on a storage server at another
+address, which the Hub redirects to and which must see no token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 STORED = (".safetensors", ".ckpt", ".bin")
@@ -27,10 +27,12 @@ class Repository:
 
     Attributes:
         commits: The files of each commit.
-        refs: Branches and tags, by the commit that they point to.
-        token: Who may read it; everyone by default.
+        refs: Branches and tags, with the commit that each points to.
+        token: The only one that may read it; everybody by default.
         gated: Whether its terms have to be accepted first.
-        status: A status code that answers every request, as 500 does when the Hub is down.
+        status: A status code that answers every request: 500 is a Hub that is down.
+        cuts: How often the transfer of a file will break off in the middle.
+        short: Files that arrive with fewer bytes than were announced.
     """
 
     commits: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
@@ -38,9 +40,11 @@ class Repository:
     token: str | None = None
     gated: bool = False
     status: int | None = None
+    cuts: Counter[str] = field(default_factory=Counter)
+    short: tuple[str, ...] = ()
 
     def commit(self, files: Mapping[str, bytes], *refs: str) -> str:
-        """Adds a commit and points branches or tags at it."""
+        """Adds a commit and points ``main``, or other branches and tags, at it."""
         content = repr((len(self.commits), sorted(files.items()))).encode()
         name = hashlib.sha1(content, usedforsecurity=False).hexdigest()
         self.commits[name] = dict(files)
@@ -50,16 +54,19 @@ class Repository:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that was made: ``HEAD /acme/model/resolve/main/model_config.json``."""
+    """A request that was made.
+
+    Attributes:
+        method: ``HEAD`` or ``GET``.
+        path: ``/acme/model/resolve/main/model_config.json``.
+        token: The bearer token that came with it.
+        storage: Whether the storage server got it.
+    """
 
     method: str
     path: str
     token: str | None
-    range: str | None
     storage: bool
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
 
 
 class Hub:
@@ -68,22 +75,19 @@ class Hub:
     Attributes:
         repositories: By name.
         requests: All that were made, in order.
-        cuts: How often the transfer of a file still breaks off in its middle.
-        short: Files that are sent with fewer bytes than were announced.
+        url: What HF_ENDPOINT has to be.
+        storage_url: Where the weights are.
         before: Called with each request before it is answered.
     """
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.requests: list[Request] = []
-        self.cuts: Counter[str] = Counter()
-        self.short: set[str] = set()
         self.before: Callable[[Request], None] | None = None
         self._servers = [_Server(self, storage=False), _Server(self, storage=True)]
+        self.url, self.storage_url = (server.url for server in self._servers)
 
     def __enter__(self) -> Self:
-        for server in self._servers:
-            server.start()
         return self
 
     def __exit__(
@@ -94,160 +98,176 @@ class Hub:
     ) -> None:
         self.close()
 
+    def add(self, name: str, files: Mapping[str, bytes], **behaviour: Any) -> Repository:
+        """Publishes a repository whose branch ``main`` holds ``files``."""
+        self.repositories[name] = repository = Repository(**behaviour)
+        repository.commit(files)
+        return repository
+
+    def asked_for(self, repository: str, file: str) -> list[Request]:
+        """The requests for a file, whichever its revision."""
+        ends = f"/{repository}/", f"/{file}"
+        return [
+            one
+            for one in self.requests
+            if one.path.startswith(ends[0]) and one.path.endswith(ends[1])
+        ]
+
     def close(self) -> None:
         """Stops serving: connections are refused from now on."""
         for server in self._servers:
             server.stop()
-
-    @property
-    def url(self) -> str:
-        """What HF_ENDPOINT has to be."""
-        return self._servers[0].url
-
-    @property
-    def storage_url(self) -> str:
-        """Where weights are."""
-        return self._servers[1].url
-
-    def add(self, name: str, files: Mapping[str, bytes], **behaviour: object) -> Repository:
-        """Publishes a repository whose branch ``main`` holds ``files``."""
-        repository = Repository(**behaviour)  # type: ignore[arg-type]
-        repository.commit(files)
-        self.repositories[name] = repository
-        return repository
-
-    def fetched(self, name: str) -> list[str]:
-        """What was asked for, whatever the method, among requests for files of that name."""
-        return [str(request) for request in self.requests if request.path.endswith(f"/{name}")]
+        self._servers.clear()
 
 
 class _Server(ThreadingHTTPServer):
     """One of the two servers of a Hub."""
 
     def __init__(self, hub: Hub, *, storage: bool) -> None:
-        self.hub, self.storage = hub, storage
-        self._thread = Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def start(self) -> None:
+        self.hub, self.storage = hub, storage
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self._thread = Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        if self._thread.is_alive():
-            self.shutdown()
-            self.server_close()
-            self._thread.join()
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients may hang up."""
+        """Clients may hang up without a word from us."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:
-        self._answer()
-
     def do_HEAD(self) -> None:
         self._answer()
 
+    def do_GET(self) -> None:
+        self._answer()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing: tests read `Hub.requests`."""
+        """Says nothing: `Hub.requests` is the log."""
 
     def _answer(self) -> None:
-        hub = self.server.hub
-        self.path = unquote(urlsplit(self.path).path)
-        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
-        storage = self.server.storage
-        request = Request(self.command, self.path, bearer, self.headers.get("Range"), storage)
+        hub, storage = self.server.hub, self.server.storage
+        path = unquote(urlsplit(self.path).path)
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        request = Request(self.command, path, token, storage)
         hub.requests.append(request)
         if hub.before is not None:
             hub.before(request)
-        match self.path.strip("/").split("/"):
-            case [owner, name, digest, *file] if storage:
-                stored = hub.repositories[f"{owner}/{name}"].commits.values()
-                contents = (files.get("/".join(file)) for files in stored)
-                self._send(next(one for one in contents if one and _digest(one) == digest))
+        match path.strip("/").split("/"):
             case [owner, name, "resolve", revision, *file]:
-                if (found := self._repository(f"{owner}/{name}", bearer)) is not None:
-                    self._resolve(found, f"{owner}/{name}", revision, "/".join(file))
-            case ["api", "models", owner, name]:
-                if (found := self._repository(f"{owner}/{name}", bearer)) is not None:
-                    body = {"id": f"{owner}/{name}", "sha": found.refs["main"], "tags": []}
-                    self._send(json.dumps(body).encode(), {"Content-Type": "application/json"})
-            case ["api", "models", owner, name, "tree", *_]:
-                if self._repository(f"{owner}/{name}", bearer) is not None:
-                    self._refuse(404, "EntryNotFound")
+                self._resolve(f"{owner}/{name}", revision, "/".join(file), token)
+            case ["api", "models", owner, name, *what]:
+                self._describe(f"{owner}/{name}", what, token)
+            case [owner, name, digest, *file] if storage:
+                repository = hub.repositories[f"{owner}/{name}"]
+                versions = (files.get("/".join(file)) for files in repository.commits.values())
+                content = next(one for one in versions if one is not None and _sha(one) == digest)
+                self._transfer(repository, "/".join(file), content)
             case _:
                 self._refuse(404)
 
-    def _repository(self, name: str, bearer: str | None) -> Repository | None:
-        """The repository, unless the answer was a refusal."""
+    def _readable(self, name: str, token: str | None) -> Repository | None:
+        """The repository, unless a refusal was the answer."""
         found = self.server.hub.repositories.get(name)
-        if found is None or (found.token and bearer is None):
-            # The real one does not tell what does not exist from what may not be seen.
-            self._refuse(401 if bearer is None else 404, "RepoNotFound")
+        if found is None or (found.token is not None and token is None):
+            # As the real one: it does not tell what is not there from what is private.
+            self._refuse(401 if token is None else 404, "RepoNotFound")
         elif found.status is not None:
             self._refuse(found.status)
-        elif found.token not in (None, bearer):
+        elif found.token not in {None, token}:
             self._refuse(403)
         elif found.gated:
-            self._refuse(401 if bearer is None else 403, "GatedRepo")
+            self._refuse(401 if token is None else 403, "GatedRepo")
         else:
             return found
         return None
 
-    def _resolve(self, repository: Repository, name: str, revision: str, file: str) -> None:
+    def _resolve(self, name: str, revision: str, file: str, token: str | None) -> None:
+        if (repository := self._readable(name, token)) is None:
+            return
         commit = repository.refs.get(revision, revision)
         if (files := repository.commits.get(commit)) is None:
-            return self._refuse(404, "RevisionNotFound")
+            self._refuse(404, "RevisionNotFound")
+            return
         headers = {"X-Repo-Commit": commit}
-        if (content := files.get(file)) is None:
-            return self._refuse(404, "EntryNotFound", headers)
-        if not file.endswith(STORED):
-            return self._send(content, headers | {"ETag": f'"{_digest(content)}"'})
-        digest = _digest(content)
-        headers |= {
-            "Location": f"{self.server.hub.storage_url}/{name}/{digest}/{file}",
-            "X-Linked-Size": str(len(content)),
-            "X-Linked-ETag": f'"{digest}"',
-        }
-        return self._send(b"", headers, 302)
+        content = files.get(file)
+        if content is None:
+            self._refuse(404, "EntryNotFound", headers)
+        elif file.endswith(STORED):
+            headers["X-Linked-Size"] = str(len(content))
+            headers["X-Linked-ETag"] = f'"{_sha(content)}"'
+            headers["Location"] = f"{self.server.hub.storage_url}/{name}/{_sha(content)}/{file}"
+            self._send(302, b"", headers)
+        else:
+            self._transfer(repository, file, content, headers | {"ETag": f'"{_sha(content)}"'})
 
-    def _refuse(self, status: int, code: str = "", headers: Mapping[str, str] = {}) -> None:
-        # Retry-After keeps clients from waiting for ever longer.
-        more = {"X-Error-Code": code} if code else {"Retry-After": "0"}
-        self._send(b"", {**headers, **more}, status)
+    def _describe(self, name: str, what: list[str], token: str | None) -> None:
+        if (repository := self._readable(name, token)) is None:
+            return
+        revision = what[1] if len(what) > 1 else "main"
+        commit = repository.refs.get(revision, revision)
+        match what:
+            case _ if commit not in repository.commits:
+                self._refuse(404, "RevisionNotFound")
+            case [] | ["revision", _]:
+                self._send_json({"id": name, "sha": commit, "tags": [], "siblings": []})
+            case ["tree", _]:
+                self._send_json([
+                    {"type": "file", "path": path, "size": len(content), "oid": _sha(content)}
+                    for path, content in repository.commits[commit].items()
+                ])  # fmt: skip
+            case _:
+                self._refuse(404, "EntryNotFound")
 
-    def _send(self, content: bytes, headers: Mapping[str, str] = {}, status: int = 200) -> None:
-        hub, name = self.server.hub, self.path.rpartition("/")[2]
-        body = content
-        if status == 200 and self.command == "GET":
-            if name in hub.short:
-                body = content[:-1]
-            if wanted := self.headers.get("Range"):
-                start = int(wanted.removeprefix("bytes=").rstrip("-"))
-                status, body = 206, body[start:]
-                headers = {
-                    **headers,
-                    "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}",
-                }
+    def _transfer(
+        self,
+        repository: Repository,
+        file: str,
+        content: bytes,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Sends a file, or the rest of it, as well as the repository lets it."""
+        headers = {**(headers or {}), "Accept-Ranges": "bytes"}
+        size, status, start = len(content), 200, 0
+        if (wanted := self.headers.get("Range")) is not None:
+            status, start = 206, int(wanted.removeprefix("bytes=").rstrip("-"))
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        end, sent = size, size
+        if self.command == "GET":
+            if file in repository.short:
+                end = sent = size - 1
+            if repository.cuts[file] > 0:
+                repository.cuts[file] -= 1
+                sent = size // 2
+                self.close_connection = True
+        self._send(status, content[start:sent], headers, length=end - start)
+
+    def _send_json(self, content: object) -> None:
+        self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+    def _refuse(
+        self, status: int, code: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._send(status, b"", {**(headers or {}), **({"X-Error-Code": code} if code else {})})
+
+    def _send(
+        self, status: int, body: bytes, headers: Mapping[str, str], length: int | None = None
+    ) -> None:
         self.send_response(status)
-        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+        for key, value in headers.items():
             self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         if self.command == "GET":
-            if body and hub.cuts[name] > 0:
-                hub.cuts[name] -= 1
-                body = body[: max(0, len(body) - len(content) // 2)]
-                self.close_connection = True
             self.wfile.write(body)
 
 
-def _digest(content: bytes) -> str:
+def _sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -164,11 +164,10 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
     generation, sampler_options = _generation(data.get("generation", {}), plugins, checks)
     defaults = _conditioning(data, checks)
     source = _source(data, plugins, checks)
-    output = _section(OutputSection, data.get("output", {}), "output", checks)
-    encoder = naming = None
-    if output is not None:
-        encoder = _named(plugins.encoders, output.file_format, "output.file_format", checks)
-        naming = _named(plugins.naming, output.file_naming, "output.file_naming", checks)
+    section = data.get("output", {})
+    output = _section(OutputSection, section, "output", checks)
+    encoder = _named(plugins.encoders, section, "file_format", checks)
+    naming = _named(plugins.naming, section, "file_naming", checks)
     if (
         checks.problems
         or generation is None
@@ -331,12 +330,16 @@ def _source(data: Mapping[str, Any], plugins: PluginManager, checks: _Checks) ->
     )
 
 
-def _named(
-    registry: Registry[T], value: str | Mapping[str, Any], where: str, checks: _Checks
-) -> T | None:
-    """Builds the plugin of ``"name"`` or ``{"name": ..., option: ...}``."""
+def _named(registry: Registry[T], section: Any, key: str, checks: _Checks) -> T | None:
+    """Builds the plugin that ``output`` names: ``"name"`` or ``{"name": ..., option: ...}``."""
+    if not isinstance(section, dict):
+        return None
+    where = f"output.{key}"
+    value = section.get(key, OutputSection.model_fields[key].default)
     if isinstance(value, str):
         return _built(registry, value, {}, where, "", checks)
+    if not isinstance(value, dict):
+        return None  # the section's own check says so
     if "name" not in value:
         checks.problems.append(Problem(f"{where}.name", "is required, but missing"))
         return None

@@ -46,11 +46,20 @@ class Problem:
 
 
 class InputError(UsageError):
-    """One or more problems of a config, a prompts file, an embedding or a checkpoint."""
+    """One or more problems of a config, a prompts file, an embedding or a checkpoint.
 
-    def __init__(self, problems: Sequence[Problem] | Problem, source: str = "") -> None:
+    Args:
+        problems: What is wrong.
+        source: The file that it is wrong in.
+        more: Whether there may be more that was not looked for.
+    """
+
+    def __init__(
+        self, problems: Sequence[Problem] | Problem, source: str = "", *, more: bool = False
+    ) -> None:
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         self.source = source
+        self.more = more
         super().__init__(self._message())
 
     def _message(self) -> str:
@@ -58,7 +67,7 @@ class InputError(UsageError):
         if len(self.problems) == 1:
             return f"{prefix}{self.problems[0]}"
         lines = "".join(f"\n  {problem}" for problem in self.problems)
-        return f"{prefix}{len(self.problems)} problems{lines}"
+        return f"{prefix}{len(self.problems)} problems{' or more' * self.more}{lines}"
 
 
 def listed(names: Iterable[str]) -> str:
@@ -66,8 +75,14 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'steps'?)"`` when a known word is near, otherwise an empty string."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like ``word``; None where none is near."""
     by_folded = {name.casefold(): name for name in known}
     near = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
-    return f" (did you mean '{by_folded[near[0]]}'?)" if near else ""
+    return by_folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean 'steps'?)"`` when a known word is near, otherwise an empty string."""
+    near = nearest(word, known)
+    return f" (did you mean '{near}'?)" if near is not None else ""

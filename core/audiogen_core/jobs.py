@@ -9,7 +9,7 @@ from typing import Any
 
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
-from audiogen_core.errors import InputError, Problem, did_you_mean, listed
+from audiogen_core.errors import InputError, Problem, did_you_mean, listed, nearest
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.models.config import ModelConfig
@@ -135,20 +135,22 @@ class _Samples:
 
     def __iter__(self) -> Iterator[tuple[Sample, Mapping[str, Any]]]:
         defaults = self._config.conditioning_defaults
-        self._check_keys(defaults, "conditioning_defaults")
+        misspelt = self._check_keys(defaults, "conditioning_defaults")
         try:
             for sample in self._config.source.samples():
                 values = {**defaults, **sample.values}
-                self._check_keys(sample.values, sample.where)
-                self._check_values(sample, values)
+                self._check_values(
+                    sample, values, misspelt | self._check_keys(sample.values, sample.where)
+                )
                 if len(self._problems) >= MAX_PROBLEMS:
-                    self._problems[Problem("", "stopped looking for more")] = None
                     break
-                yield sample, values
+                if not self._problems:
+                    yield sample, values
         except InputError as error:
             self._problems.update(dict.fromkeys(error.problems))
         if self._problems:
-            raise InputError(list(self._problems), self._config.origin)
+            more = len(self._problems) >= MAX_PROBLEMS
+            raise InputError(list(self._problems), self._config.origin, more=more)
 
     def notes(self) -> tuple[str, ...]:
         seconds = self._model.samples / self._model.sample_rate
@@ -163,15 +165,19 @@ class _Samples:
         path = f"{where}.{key}" if where.endswith(("]", "defaults")) else f"{where}: {key}"
         self._problems[Problem(path, what)] = None
 
-    def _check_keys(self, values: Mapping[str, Any], where: str) -> None:
-        for key in values:
-            if key not in self._known:
-                hint = did_you_mean(key, self._known)
-                self._problem(
-                    where, key, f"unknown conditioning key{hint}; known: {listed(self._known)}"
-                )
+    def _check_keys(self, values: Mapping[str, Any], where: str) -> set[str | None]:
+        """Returns the keys that were probably meant by unknown ones."""
+        unknown = [key for key in values if key not in self._known]
+        for key in unknown:
+            hint = did_you_mean(key, self._known)
+            self._problem(
+                where, key, f"unknown conditioning key{hint}; known: {listed(self._known)}"
+            )
+        return {nearest(key, self._known) for key in unknown}
 
-    def _check_values(self, sample: Sample, values: Mapping[str, Any]) -> None:
+    def _check_values(
+        self, sample: Sample, values: Mapping[str, Any], misspelt: set[str | None]
+    ) -> None:
         for key, value in values.items():
             where = sample.where if key in sample.values else "conditioning_defaults"
             self._check_documented(where, key, value)
@@ -181,6 +187,8 @@ class _Samples:
                 source = self._model.default_keys[key]
             value = values.get(source)
             where = sample.where if source in sample.values else "conditioning_defaults"
+            if value is None and source in misspelt:
+                continue  # one problem, not two
             if value is None:
                 self._problem(
                     sample.where,

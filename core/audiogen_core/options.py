@@ -6,12 +6,11 @@ import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from audiogen_core.errors import InputError, Problem, did_you_mean, listed
+from audiogen_core.errors import InputError, Problem, did_you_mean, listed, nearest
 
 if typing.TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,9 +28,6 @@ class PluginOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-Options = PluginOptions
 
 
 class NoOptions(PluginOptions):
@@ -125,9 +121,11 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], where: str) -> Proble
     if kind == "float_type" and type(value) is int:
         return Problem(path, f"is too large a number: {shown(value)}")
     if kind in _EXPECTED:
-        return Problem(path, f"must be {_EXPECTED[kind]}, not {type_name(value)}")
+        given = shown(value) if isinstance(value, float) else type_name(value)
+        return Problem(path, f"must be {_EXPECTED[kind]}, not {given}")
     if kind in _BOUNDS:
         bound = next(iter(context.values()))
+        bound = f"{bound:g}" if isinstance(bound, float) else bound
         return Problem(path, f"must be {_BOUNDS[kind]} {bound}, not {shown(value)}")
     if kind in {"too_short", "too_long"}:
         limit = context.get("min_length", context.get("max_length"))
@@ -169,8 +167,8 @@ def _misspelt(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str | int, 
         return None
     known = _fields_at(model, place)
     others = [str(key) for key in detail["input"] if key not in known]
-    near = get_close_matches(str(name), others, n=1, cutoff=0.8)
-    return (*place, near[0]) if near else None
+    near = nearest(str(name), others)
+    return (*place, near) if near is not None and nearest(near, known) == name else None
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

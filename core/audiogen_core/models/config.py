@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from audiogen_core.diffusion.shift import DistributionShift
-from audiogen_core.errors import InputError, Problem
+from audiogen_core.errors import InputError, Problem, did_you_mean, listed
 from audiogen_core.options import json_path, shown, validate
 
 
@@ -263,7 +263,8 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
         for index, one in enumerate(getattr(diffusion, key)):
             if one not in ids:
                 path = f"model.diffusion.{key}[{index}]"
-                yield Problem(path, f"no conditioner has the id '{one}'")
+                hint = f"{did_you_mean(one, ids)}; known: {listed(ids) or 'none'}"
+                yield Problem(path, f"no conditioner has the id '{one}'{hint}")
     yield from _differences(
         diffusion.config,
         "model.diffusion.config",
@@ -287,7 +288,8 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
         if file.sample_size < autoencoder.downsampling_ratio:
             yield Problem(
                 "sample_size",
-                f"must be at least the downsampling_ratio ({autoencoder.downsampling_ratio})",
+                f"must be at least the downsampling_ratio ({autoencoder.downsampling_ratio}), "
+                f"not {file.sample_size}",
             )
     shift = diffusion.distribution_shift_options
     if shift is not None and shift.max_length == shift.min_length:

@@ -120,11 +120,22 @@ class HubSource(ModelSource):
     def checkpoint(self) -> Path:
         """Downloads ``model.safetensors``, or ``model.ckpt`` where there is no such file."""
         for name in CHECKPOINT_NAMES:
+            if self._known_to_lack(name):
+                continue
             if (path := download(self._name, name, self._commit or self._revision)) is not None:
                 return path
         raise UsageError(
             f"{self._name}: the repository holds neither {' nor '.join(CHECKPOINT_NAMES)}"
         )
+
+    def _known_to_lack(self, filename: str) -> bool:
+        """Whether the cache remembers that the pinned commit has no such file: good offline too."""
+        from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+        if self._commit is None:
+            return False
+        found = try_to_load_from_cache(self._name, filename, revision=self._commit)
+        return found is _CACHED_NO_EXIST
 
     @property
     def folder(self) -> Path | None:
@@ -156,16 +167,13 @@ def download(name: str, filename: str, revision: str | None = None) -> Path | No
         NotCachedError: Offline mode is on, and the local cache lacks the file.
         AudiogenError: The network, the Hub or the transfer failed.
     """
-    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
         with hub_quiet():
             return Path(hf_hub_download(name, filename, revision=revision))
-    except LocalEntryNotFoundError as error:
-        # What a commit does not hold, it will never hold: the cache remembers that too.
-        if try_to_load_from_cache(name, filename, revision=revision) is _CACHED_NO_EXIST:
-            return None
+    except LocalEntryNotFoundError as error:  # also an EntryNotFoundError
         raise _explained(error, name, filename, revision) from error
     except EntryNotFoundError:
         return None
@@ -209,7 +217,7 @@ def _explained(
             f"name, or {log_in}"
         )
     if isinstance(cause, HfHubHTTPError):
-        status = cause.response.status_code
+        status = getattr(cause.response, "status_code", None)
         if status in {401, 403}:
             return UsageError(
                 f"{name}: access is refused (HTTP {status}): {log_in}; terms to accept, if any, "

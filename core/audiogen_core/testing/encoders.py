@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audiogen_core.interfaces.encoder import Encoder, FloatArray
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 
 Decoder: TypeAlias = Callable[[Path], tuple[FloatArray, int]]
 """Reads a file: the audio, ``[channels, samples]``, and its sample rate in hertz."""
@@ -101,7 +101,7 @@ def check_encoder(
     *,
     sample_rate: int = 44100,
     channels: int = 2,
-    options: Options | None = None,
+    options: PluginOptions | None = None,
     decoder: Decoder = decode,
     min_snr_db: float = 20.0,
     level_tolerance_db: float = 0.5,

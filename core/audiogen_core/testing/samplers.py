@@ -29,7 +29,7 @@ from audiogen_core.interfaces.sampler import (
     SigmaSampler,
     VSampler,
 )
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 
 REQUEST = ScheduleRequest(steps=8, sigma_min=0.03, sigma_max=80.0, rho=1.0, latents=16)
 CHANNELS = 2
@@ -187,7 +187,7 @@ def gaussian_model(sampler: Sampler, std: float = 0.5) -> GaussianModel:
     return GaussianV(std) if isinstance(sampler, VSampler) else GaussianFlow(std)
 
 
-def check_sampler(sampler_class: type[Sampler], options: Options | None = None) -> None:
+def check_sampler(sampler_class: type[Sampler], options: PluginOptions | None = None) -> None:
     """Runs every check of this module.
 
     Args:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import sys
@@ -13,12 +14,16 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+# fmt: off
 WORDS = (
-    "a and audio bass beats bpm bright chord clap cyberpunk dance dark deep distorted drum "
-    "electronic fast heavy high jazz kick long loop loud low melody music noise of organ piano "
-    "piece pluck quality relaxing rising saxophone short siren slow snare soft sound string synth "
-    "the upbeat water wind with"
-).split()  # noqa: SIM905
+    "a", "and", "audio", "bass", "beats", "bpm", "bright", "chord", "clap", "cyberpunk", "dance",
+    "dark", "deep", "distorted", "drum", "electronic", "fast", "heavy", "high", "jazz", "kick",
+    "long", "loop", "loud", "low", "melody", "music", "noise", "of", "organ", "piano", "piece",
+    "pluck", "quality", "relaxing", "rising", "saxophone", "short", "siren", "slow", "snare",
+    "soft", "sound", "string", "synth", "the", "upbeat", "water", "wind", "with",
+)
+# fmt: on
+"""What the tokenizer of the tiny text encoder knows."""
 
 CONFIG: Mapping[str, Any] = {
     "model_type": "diffusion_cond",
@@ -197,8 +202,7 @@ def write_tiny_text_encoder(
     from audiogen_core.torchaudio_shim import import_torchaudio
 
     import_torchaudio()
-    import transformers
-    from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+    transformers: Any = importlib.import_module("transformers")
 
     special = ["<pad>", "</s>", "<unk>"]
     words = {word: index for index, word in enumerate([*special, *WORDS])}
@@ -208,13 +212,13 @@ def write_tiny_text_encoder(
     tokenizer.post_processor = TemplateProcessing(
         single="$A </s>", special_tokens=[("</s>", words["</s>"])]
     )
-    PreTrainedTokenizerFast(
+    transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",  # noqa: S106
         eos_token="</s>",  # noqa: S106
         unk_token="<unk>",  # noqa: S106
     ).save_pretrained(folder)
-    config = T5Config(
+    config = transformers.T5Config(
         vocab_size=vocabulary,
         d_model=dim,
         d_kv=d_kv,
@@ -224,7 +228,7 @@ def write_tiny_text_encoder(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = T5EncoderModel(config)
+        encoder = transformers.T5EncoderModel(config)
     logging = transformers.utils.logging
     logging.disable_progress_bar()
     encoder.save_pretrained(folder)

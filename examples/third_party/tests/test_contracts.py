@@ -1,9 +1,10 @@
 """The contract checks of audiogen, run over this package's plugins."""
 
-from audiogen_core.testing.encoders import check_encoder
-from audiogen_core.testing.samplers import check_sampler
 from audiogen_example.aiff import Aiff
 from audiogen_example.euler import Euler
+
+from audiogen_core.testing.encoders import check_encoder
+from audiogen_core.testing.samplers import check_sampler
 
 
 def test_the_sampler_keeps_its_contract() -> None:

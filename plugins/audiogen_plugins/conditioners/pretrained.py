@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from audiogen_core.errors import InputError, Problem
+from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
+from audiogen_core.models.source import NotCachedError, download, hub_quiet
 from audiogen_core.torchaudio_shim import import_torchaudio
 
 
@@ -27,7 +28,7 @@ def transformers() -> ModuleType:
 def quiet() -> Iterator[None]:
     """Keeps progress bars, log messages and warnings of the two packages to themselves."""
     logging: Any = transformers().utils.logging
-    with warnings.catch_warnings(), _hub_quiet():
+    with warnings.catch_warnings(), hub_quiet():
         warnings.simplefilter("ignore")
         bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
         logging.disable_progress_bar()
@@ -38,22 +39,6 @@ def quiet() -> Iterator[None]:
             logging.set_verbosity(verbosity)
             if bars:
                 logging.enable_progress_bar()
-
-
-@contextmanager
-def _hub_quiet() -> Iterator[None]:
-    hub: Any = importlib.import_module("huggingface_hub.utils")
-    silent, verbosity = hub.are_progress_bars_disabled(), hub.logging.get_verbosity()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        hub.disable_progress_bars()
-        hub.logging.set_verbosity_error()
-        try:
-            yield
-        finally:
-            hub.logging.set_verbosity(verbosity)
-            if not silent:
-                hub.enable_progress_bars()
 
 
 def locate(name: str, folder: Path | None, marker: str) -> str:
@@ -106,10 +91,12 @@ def not_found(name: str, folder: Path | None, key: str, error: Exception) -> Inp
 
 
 def _download(name: str, folder: Path | None, key: str) -> Path:
-    from huggingface_hub import hf_hub_download
-
     try:
-        with _hub_quiet():
-            return Path(hf_hub_download(name, "config.json"))
-    except Exception as error:  # offline, unknown, gated, malformed: each has its own class
+        path = download(name, "config.json")
+    except (UsageError, NotCachedError) as error:
         raise not_found(name, folder, key, error) from None
+    except AudiogenError as error:  # the network or the Hub failed: the config may well be right
+        raise AudiogenError(f"{key}: {error}") from None
+    if path is None:
+        raise InputError(Problem(key, f"'{name}' is no text model: it has no config.json"))
+    return path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ MAX_CHURN = 2**0.5 - 1
 """A step never adds more noise than the latents hold already."""
 
 
-class ChurnOptions(Options):
+class ChurnOptions(PluginOptions):
     """How much noise is added between the steps; none by default."""
 
     s_churn: float = Field(

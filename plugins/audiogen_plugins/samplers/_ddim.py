@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from audiogen_core.diffusion.noise import NoiseSource
 
 
-class DDIMOptions(Options):
+class DDIMOptions(PluginOptions):
     """How much noise is added after each step."""
 
     eta: float = Field(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from audiogen_core.diffusion.noise import BrownianNoise, NoiseSource
 
 
-class SDEOptions(Options):
+class SDEOptions(PluginOptions):
     """How much noise replaces what a step removes."""
 
     eta: float = Field(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from audiogen_core.interfaces.sampler import ScheduleRequest, SigmaSampler
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 from audiogen_plugins.samplers._dpm_solver import third_order_pair
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ CLOSE: Final = 1e-5
 """A sample this near the end, in log sigma, has arrived."""
 
 
-class AdaptiveOptions(Options):
+class AdaptiveOptions(PluginOptions):
     """How large the error of a step may be."""
 
     # float32 cannot tell the two estimates apart much below this bound.

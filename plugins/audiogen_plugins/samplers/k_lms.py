@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from audiogen_core.interfaces.sampler import ScheduleRequest, SigmaSampler
-from audiogen_core.options import Options
+from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.sampler import Denoiser, OnStep
 
 
-class LMSOptions(Options):
+class LMSOptions(PluginOptions):
     """How many slopes a step is made from."""
 
     order: int = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
 
 
@@ -14,7 +15,7 @@ class Aiff(Encoder):
     NAME = "aiff"
     EXTENSION = ".aiff"
 
-    def check(self, sample_rate: int, channels: int) -> None:
+    def check(self, sample_rate: int, channels: int) -> None:  # noqa: ARG002
         """Mono and stereo, at any rate."""
         if channels > 2:
             raise EncoderUnavailableError(f"'aiff' here holds 1 or 2 channels, not {channels}")

@@ -6,14 +6,16 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from audiogen_core.interfaces.sampler import ScheduleRequest, SigmaSampler
-from audiogen_core.options import PluginOptions
 from pydantic import Field
 
+from audiogen_core.interfaces.sampler import ScheduleRequest, SigmaSampler
+from audiogen_core.options import PluginOptions
+
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from audiogen_core.diffusion.noise import NoiseSource
     from audiogen_core.interfaces.sampler import Denoiser, OnStep
-    from torch import Tensor
 
 
 class Euler(SigmaSampler):

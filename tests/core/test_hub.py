@@ -1,0 +1,429 @@
+"""Models from the Hugging Face Hub: the command, against a Hub on the loopback address."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiogen_core.testing.tiny_model import tiny_config
+from tests.conftest import Result, audiogen_process
+from tests.hub_server import Hub, Request
+
+MODEL, TEXT = "acme/tiny-audio", "acme/tiny-t5"
+TOKEN = "hf_of_this_user"  # noqa: S105
+
+COMMANDS = """
+import contextlib, io, json, sys, time
+
+sleep = time.sleep
+time.sleep = lambda seconds: sleep(min(seconds, 0.01))
+
+from audiogen_cli.app import main
+
+results = []
+for arguments in json.load(sys.stdin):
+    sys.argv = ["audiogen", *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as exit:
+            code = exit.code
+        else:
+            code = 0
+    results.append([code, out.getvalue(), err.getvalue()])
+json.dump(results, sys.stdout)
+"""
+"""Several commands in one process, as starting takes long; waiting between attempts does not."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A user's machine, with a cache of its own."""
+
+    hub: Hub
+    home: Path
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        """What the command runs in."""
+        return {
+            "HF_ENDPOINT": self.hub.url,
+            "HF_HOME": str(self.home),
+            "HF_HUB_CACHE": str(self.home / "hub"),
+            "HF_HUB_OFFLINE": "0",
+            "HF_TOKEN": "",
+            "NO_PROXY": "127.0.0.1",
+            **changes,
+        }
+
+    def generate(self, config: Path, *args: str, model: str = MODEL, **changes: str) -> Result:
+        """The command in a process of its own."""
+        return audiogen_process(
+            *arguments(config, *args, model=model), **self.environment(**changes)
+        )
+
+    def commands(self, lists: Sequence[Sequence[str]], **changes: str) -> list[Result]:
+        """One command after the other, with little waiting in between."""
+        done = subprocess.run(
+            [sys.executable, "-c", COMMANDS],
+            input=json.dumps(lists),
+            capture_output=True,
+            text=True,
+            env={**os.environ, **self.environment(**changes)},
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return [Result(*one) for one in json.loads(done.stdout)]
+
+
+def arguments(config: Path, *args: str, model: str = MODEL) -> list[str]:
+    """A command line."""
+    return ["generate", "--pretrained-name", model, "--generation-config", str(config), *args]
+
+
+def with_text(name: str) -> bytes:
+    """The tiny model's config with another text encoder."""
+    config = tiny_config()
+    config["model"]["conditioning"]["configs"][0]["config"]["t5_model_name"] = name
+    return json.dumps(config).encode()
+
+
+@pytest.fixture(scope="module")
+def model_files(tiny_model: Path) -> Mapping[str, bytes]:
+    """What the repository of the model holds."""
+    return {
+        "model_config.json": with_text(TEXT),
+        "model.safetensors": (tiny_model / "model.safetensors").read_bytes(),
+    }
+
+
+@pytest.fixture
+def hub(tiny_model: Path, model_files: Mapping[str, bytes]) -> Iterator[Hub]:
+    """A Hub that holds the tiny model and its text encoder."""
+    with Hub() as hub:
+        hub.add(MODEL, model_files)
+        hub.add(TEXT, {path.name: path.read_bytes() for path in (tiny_model / "t5").iterdir()})
+        yield hub
+
+
+@pytest.fixture
+def machine(hub: Hub, tmp_path: Path) -> Machine:
+    """A machine whose cache is empty."""
+    return Machine(hub, tmp_path / "home")
+
+
+def made(result: Result) -> tuple[bytes, dict[str, Any]]:
+    """The audio and the metadata of a run that made one output and said so, and only that."""
+    assert result.code == 0, result.err
+    [line] = result.out.splitlines()
+    assert "%|" not in result.err
+    assert "warning" not in result.err.lower()
+    path = Path(line)
+    return path.read_bytes(), json.loads(path.with_suffix(".json").read_text("utf-8"))
+
+
+def refusal(result: Result, code: int) -> str:
+    """The one message of a run that failed."""
+    assert result.code == code, result.err
+    assert result.out == ""
+    assert "Traceback" not in result.err
+    *stages, message = result.err.splitlines()
+    assert message.startswith("error: ")
+    assert not [line for line in stages if line.startswith("error: ") or "http" in line]
+    return message.removeprefix("error: ")
+
+
+def test_a_model_is_downloaded_once(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """Then the cache has it: with the Hub there, in offline mode, and with the Hub gone."""
+    config = write_config()
+    commit = hub.repositories[MODEL].refs["main"]
+    audio, metadata = made(machine.generate(config, HF_TOKEN=TOKEN))
+    assert metadata["model"] == {"pretrained_name": MODEL, "revision": commit}
+    names = [one.path.rpartition("/")[2] for one in hub.requests if "/resolve/" in one.path]
+    assert names.index("model_config.json") < names.index("config.json")
+    assert names.index("config.json") < names.index("model.safetensors")
+    resolved = [one for one in hub.requests if "/resolve/" in one.path]
+    assert {one.token for one in resolved} == {TOKEN}
+    stored = [one for one in hub.requests if one.storage]
+    assert {one.token for one in stored} == {None}
+    assert len(stored) == 2
+
+    hub.requests.clear()
+    assert made(machine.generate(config, HF_HUB_OFFLINE="1")) == (audio, metadata)
+    assert hub.requests == []
+    hub.close()
+    [gone] = machine.commands([arguments(config)])
+    assert made(gone) == (audio, metadata)
+
+
+def test_a_revision_is_a_branch_a_tag_or_a_commit(
+    machine: Machine,
+    hub: Hub,
+    model_files: Mapping[str, bytes],
+    write_config: Callable[..., Path],
+) -> None:
+    """Weights come from the commit that the config came from, even when the branch moves on."""
+    repository = hub.repositories[MODEL]
+    first = repository.refs["main"]
+    newer = {**model_files, "model.safetensors": b"not for this config"}
+    repository.refs |= {"dev": first, "v1.0": first}
+
+    def move(request: Request) -> None:
+        if request.path == f"/{MODEL}/resolve/{first}/model.safetensors":
+            repository.refs["dev"] = second
+
+    second = repository.commit(newer, "main", "next")
+    hub.before = move
+    configs = [
+        write_config(f"{index}.json", output={"output_dir": str(machine.home / str(index))})
+        for index in range(4)
+    ]
+    revisions = ["dev", "v1.0", first, "never"]
+    *results, unknown = machine.commands(
+        [
+            arguments(config, "--revision", revision)
+            for config, revision in zip(configs, revisions, strict=True)
+        ]
+    )
+    assert repository.refs["dev"] == second
+    audio = set()
+    for result in results:
+        one, metadata = made(result)
+        audio.add(one)
+        assert metadata["model"] == {"pretrained_name": MODEL, "revision": first}
+    assert len(audio) == 1
+    assert refusal(unknown, 2) == f"{MODEL}: revision 'never' does not exist"
+
+
+def test_nothing_is_downloaded_for_a_wrong_config(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """The generation config is checked against the model's before any weights are asked for."""
+    configs = [
+        write_config("sampler.json", generation={"sampler_type": "dpmpp-4m-sde"}),
+        write_config("conditioning.json", input={"type": "config", "samples": [{}]}),
+        write_config("objective.json", generation={"sampler_type": "euler"}),
+    ]
+    sampler, conditioning, objective = machine.commands([arguments(one) for one in configs])
+    assert "generation.sampler_type" in refusal(sampler, 2)
+    assert "input.samples[0].prompt: " in refusal(conditioning, 2)
+    assert "whose objective is 'v'" in refusal(objective, 2)
+    assert hub.asked_for(MODEL, "model_config.json")
+    assert not [one for one in hub.requests if one.path.endswith(".safetensors")]
+
+
+def checkpoint(weights: bytes) -> bytes:
+    """The weights as training saves them."""
+    import torch
+    from safetensors.torch import load
+
+    file = io.BytesIO()
+    torch.save({"state_dict": load(weights)}, file)
+    return file.getvalue()
+
+
+def test_a_pickled_checkpoint_will_do(
+    machine: Machine,
+    hub: Hub,
+    model_files: Mapping[str, bytes],
+    write_config: Callable[..., Path],
+) -> None:
+    """A repository may hold ``model.ckpt`` alone, and the cache knows so when offline."""
+    config, weights = write_config(), model_files["model.safetensors"]
+    hub.add(
+        "acme/ckpt",
+        {"model_config.json": with_text(TEXT), "model.ckpt": checkpoint(weights)},
+    )
+    pickled, expected = machine.commands([arguments(config, model="acme/ckpt"), arguments(config)])
+    audio, _ = made(pickled)
+    assert made(expected)[0] == audio
+    hub.close()
+    assert made(machine.generate(config, model="acme/ckpt", HF_HUB_OFFLINE="1"))[0] == audio
+
+
+def test_a_broken_transfer_is_resumed(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """One that breaks once ends well; one that always breaks ends, and leaves nothing behind."""
+    repository = hub.repositories[MODEL]
+    repository.cuts["model.safetensors"] = 1000
+
+    def heal(request: Request) -> None:
+        if len(hub.asked_for(MODEL, "model_config.json")) > attempts:
+            repository.cuts["model.safetensors"] = 1
+
+    attempts = 2  # HEAD and GET of the first run
+    hub.before = heal
+    config = write_config()
+    broken, mended = machine.commands([arguments(config), arguments(config)])
+    message = refusal(broken, 1)
+    assert message.startswith(f"{MODEL}: downloading model.safetensors failed: ")
+    made(mended)
+    transfers = [one for one in hub.asked_for(MODEL, "model.safetensors") if one.storage]
+    assert len(transfers) < 20
+    assert not list(machine.home.rglob("*.incomplete"))
+
+
+def test_a_terminal_sees_one_display(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """huggingface_hub's own progress bars do not break into it, and nothing breaks quiet."""
+    pty = pytest.importorskip("pty")
+    hub.add(MODEL, {"model_config.json": with_text(TEXT), "model.safetensors": bytes(10**7)})
+    main, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "audiogen_cli", *arguments(write_config(), "--quiet")],
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**os.environ, **machine.environment()},
+        timeout=300,
+    )
+    os.close(terminal)
+    shown = os.read(main, 10**6).decode()
+    os.close(main)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert shown.startswith("error: ")
+    assert shown.count("\n") == 1
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A command that fails."""
+
+    code: int
+    message: str
+    args: tuple[str, ...] = ()
+    model: str = MODEL
+
+
+REFUSALS = {
+    "no such repository": Refused(
+        2, "acme/none: no such repository at {url}, or it is private: ", model="acme/none"
+    ),
+    "not a name": Refused(2, "'a/b/c' is not a repository name like 'owner/name'", model="a/b/c"),
+    "no name": Refused(2, "'' is not a repository name like 'owner/name'", model=""),
+    "another's": Refused(2, "acme/private: access is refused (HTTP 403): ", model="acme/private"),
+    "gated": Refused(
+        2,
+        "acme/gated: access is restricted; accept its terms at {url}/acme/gated, then log in with"
+        " 'hf auth login' or set HF_TOKEN",
+        model="acme/gated",
+    ),
+    "hub is down": Refused(1, "acme/down: {url} answered with HTTP 500", model="acme/down"),
+    "no weights": Refused(
+        2,
+        "acme/empty: the repository holds neither model.safetensors nor model.ckpt",
+        model="acme/empty",
+    ),
+    "no config": Refused(2, f"{TEXT}: the repository holds no model_config.json", model=TEXT),
+    "wrong length": Refused(
+        1, "acme/short: downloading model.safetensors failed: ", model="acme/short"
+    ),
+    "no text encoder": Refused(
+        2,
+        "acme/no-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "'acme/none' was not found; tried ",
+        model="acme/no-text",
+    ),
+    "gated text encoder": Refused(
+        2,
+        "acme/gated-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "'acme/gated' was not found; tried ",
+        model="acme/gated-text",
+    ),
+    "no text model": Refused(
+        2,
+        "acme/empty-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "'acme/empty' is no text model",
+        model="acme/empty-text",
+    ),
+    "text encoder is down": Refused(
+        1, "t5_model_name: acme/down: {url} answered with HTTP 500", model="acme/down-text"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(
+    model_files: Mapping[str, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Hub, dict[str, Result]]]:
+    """What came of every one of them, with a token that opens nothing."""
+    folder = tmp_path_factory.mktemp("refusals")
+    config = folder / "config.json"
+    samples = [{"prompt": "jazz", "seconds_start": 0, "seconds_total": 1}]
+    config.write_text(json.dumps({"input": {"type": "config", "samples": samples}}))
+    with Hub() as hub:
+        hub.add("acme/private", model_files, token="another")  # noqa: S106
+        hub.add("acme/gated", model_files, gated=True)
+        hub.add("acme/down", model_files, status=500)
+        hub.add(TEXT, {"config.json": b'{"d_model": 64}'})
+        hub.add("acme/empty", {"model_config.json": with_text(TEXT)})
+        hub.add("acme/short", model_files, short=("model.safetensors",))
+        for name, text in {
+            "no-text": "none", "gated-text": "gated", "empty-text": "empty", "down-text": "down"
+        }.items():  # fmt: skip
+            files = {**model_files, "model_config.json": with_text(f"acme/{text}")}
+            hub.add(f"acme/{name}", files)
+        results = Machine(hub, folder / "home").commands(
+            [arguments(config, *one.args, model=one.model) for one in REFUSALS.values()],
+            HF_TOKEN=TOKEN,
+        )
+        yield hub, dict(zip(REFUSALS, results, strict=True))
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_is_one_message(name: str, refusals: tuple[Hub, dict[str, Result]]) -> None:
+    """It says what is wrong and what to do; the exit code says whose turn it is."""
+    hub, results = refusals
+    expected = REFUSALS[name]
+    assert expected.message.format(url=hub.url) in refusal(results[name], expected.code)
+
+
+def test_a_text_encoder_is_looked_for_before_weights(
+    refusals: tuple[Hub, dict[str, Result]],
+) -> None:
+    """No weights were asked for where it cannot be had."""
+    hub, _ = refusals
+    for name in ("no-text", "gated-text", "empty-text", "down-text"):
+        assert hub.asked_for(f"acme/{name}", "model_config.json")
+        assert not hub.asked_for(f"acme/{name}", "model.safetensors")
+
+
+def test_without_a_token(machine: Machine, hub: Hub, write_config: Callable[..., Path]) -> None:
+    """Private is told from missing by nobody, and gated says where to accept the terms."""
+    hub.add("acme/private", {}, token="another")  # noqa: S106
+    hub.add("acme/gated", {}, gated=True)
+    config = write_config()
+    private, gated = machine.commands(
+        [arguments(config, model=model) for model in ("acme/private", "acme/gated")]
+    )
+    assert "or it is private: check the name, or log in with" in refusal(private, 2)
+    assert f"accept its terms at {hub.url}/acme/gated" in refusal(gated, 2)
+
+
+def test_nothing_cached_and_no_hub(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """Offline mode and a network that is down are two messages."""
+    config = write_config()
+    [offline] = machine.commands([arguments(config)], HF_HUB_OFFLINE="1")
+    assert refusal(offline, 1) == (
+        f"{MODEL}: model_config.json is not in the local cache, and HF_HUB_OFFLINE forbids to "
+        "download it"
+    )
+    hub.close()
+    [gone] = machine.commands([arguments(config)])
+    assert refusal(gone, 1).startswith(f"{MODEL}: {hub.url} cannot be reached: ")

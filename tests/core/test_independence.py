@@ -1,0 +1,124 @@
+"""An output depends on its own values and seed, and on nothing that is made beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audiogen_core.testing.encoders import decode
+from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
+from tests.conftest import Command, local_model
+
+NOISY = {
+    "dpmpp-2m-sde": {},
+    "dpmpp-3m-sde": {},
+    "k-dpmpp-2s-ancestral": {},
+    "k-dpm-adaptive": {},
+    "k-heun": {"s_churn": 2.0},
+    "k-dpm-2": {"s_churn": 2.0},
+    "v-ddim": {"eta": 1.0},
+    "v-ddim-cfgpp": {"eta": 1.0},
+    "pingpong": {},
+}
+"""The samplers that draw fresh noise or choose their steps, with options that make them do so."""
+SAMPLES = (
+    {"prompt": "a relaxing jazz piece"},
+    {"prompt": "fast electronic beats", "negative_prompt": "noise"},
+    {"prompt": "", "seconds_total": 0.2},
+)
+
+Generate = Callable[..., list[Path]]
+"""Makes files from the settings, the samples and a name for the run."""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A short tiny model of each of two objectives."""
+    folders = {}
+    for objective in ("v", "rf_denoiser"):
+        config = tiny_config()
+        config["sample_size"] = 16384
+        config["model"]["diffusion"]["diffusion_objective"] = objective
+        folders[objective] = write_tiny_model(tmp_path_factory.mktemp(objective), config)
+    return folders
+
+
+@pytest.fixture
+def generate(
+    audiogen: Command,
+    models: dict[str, Path],
+    write_config: Callable[..., Path],
+    tmp_path: Path,
+) -> Generate:
+    """Runs the command on the model that the sampler is for."""
+
+    def run(name: str, samples: Any = SAMPLES[:1], **settings: Any) -> list[Path]:
+        config = write_config(
+            generation={"steps": 4, "cfg_scale": 3.0, **settings},
+            input={"type": "config", "samples": list(samples)},
+            output={"output_dir": str(tmp_path / name), "file_naming": "prompt"},
+        )
+        model = models["rf_denoiser" if settings.get("sampler_type") == "pingpong" else "v"]
+        result = audiogen(
+            "generate", *local_model(model), "--generation-config", config, "--device", "cpu"
+        )
+        assert result.code == 0, result.err
+        return [Path(line) for line in result.out.splitlines()]
+
+    return run
+
+
+def likeness(first: Path, second: Path) -> float:
+    """The signal-to-noise ratio between two files, in decibels."""
+    wanted, found = decode(first)[0].astype(np.float64), decode(second)[0]
+    noise = np.square(wanted - found).sum()
+    return float("inf") if noise == 0 else 10 * np.log10(np.square(wanted).sum() / noise)
+
+
+def recorded_seed(audio: Path) -> int:
+    """The seed in the metadata beside a file."""
+    content = json.loads(audio.with_suffix(".json").read_text(encoding="utf-8"))
+    seed: int = content["generation_config"]["seed"]
+    return seed
+
+
+@pytest.mark.parametrize("sampler", NOISY)
+def test_a_batch_is_what_its_seeds_make_one_by_one(sampler: str, generate: Generate) -> None:
+    """Copy k of a batch is the output of seed + k, and no two copies are alike."""
+    settings = {"sampler_type": sampler, **NOISY[sampler]}
+    batch = generate("batch", batch_size=3, seed=5, **settings)
+    for copy, audio in enumerate(batch):
+        (alone,) = generate(f"alone {copy}", seed=5 + copy, **settings)
+        assert likeness(alone, audio) >= 60
+    for first, second in permutations(batch, 2):
+        assert likeness(first, second) < 10
+    again = generate("again", batch_size=3, seed=5, **settings)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in batch]
+
+
+def test_the_order_of_the_samples_does_not_matter(generate: Generate) -> None:
+    """Each sample makes the same bytes wherever it stands in the config."""
+    first, *others = (
+        {path.name: path.read_bytes() for path in generate(f"order {index}", order, seed=7)}
+        for index, order in enumerate(permutations(SAMPLES))
+    )
+    assert len(first) == len(SAMPLES)
+    assert all(other == first for other in others)
+
+
+def test_a_random_seed_is_recorded_and_makes_the_same_again(generate: Generate) -> None:
+    """Every output of seed -1 has a seed of its own, which gives the same bytes."""
+    batch = generate("random", SAMPLES[:2], batch_size=3, seed=-1)
+    seeds = [recorded_seed(path) for path in batch]
+    assert len(set(seeds)) == 6
+    for copy in range(3):
+        # At the same place of a batch of the same size, beside other neighbours.
+        again = generate(f"again {copy}", batch_size=3, seed=seeds[copy] - copy)[copy]
+        assert recorded_seed(again) == seeds[copy]
+        assert again.read_bytes() == batch[copy].read_bytes()
