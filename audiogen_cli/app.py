@@ -43,7 +43,7 @@ def main() -> None:
     """Runs the command; every error made for users is one message and an exit code."""
     warnings.showwarning = _show_warning
     try:
-        app()
+        app(prog_name="audiogen")
     except AudiogenError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)

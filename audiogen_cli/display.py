@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from audiogen_core.jobs import Job
 
 if TYPE_CHECKING:
-    from audiogen_core.pipeline import Observer
+    from audiogen_core.observer import Observer
 
 SECONDS_BETWEEN_LINES = 5.0
 """How often plain lines report how the outputs come along."""

@@ -59,7 +59,8 @@ def generate(
             display.stage("starting")
             # Only now what takes seconds to import.
             from audiogen_core.devices import choose_device
-            from audiogen_core.pipeline import Request, run
+            from audiogen_core.pipeline import run
+            from audiogen_core.prepare import Request
 
             request = Request(
                 config,

@@ -30,7 +30,7 @@ class Repository:
         refs: Branches and tags, with the commit that each points to.
         token: The only one that may read it; everybody by default.
         gated: Whether its terms have to be accepted first.
-        status: A status code that answers every request: 500 is a Hub that is down.
+        status: What answers every request: 500 for a Hub that is down, 200 for what is no Hub.
         cuts: How often the transfer of a file will break off in the middle.
         short: Files that arrive with fewer bytes than were announced.
     """

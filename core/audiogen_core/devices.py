@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from audiogen_core.errors import UsageError, did_you_mean, listed
+from audiogen_core.errors import UsageError, listed
 
 _KNOWN = ("cpu", "cuda", "mps", "xpu")
 
@@ -32,10 +32,7 @@ def choose_device(name: str | None) -> torch.device:
         return torch.device(available[0])
     kind = name.partition(":")[0]
     if kind not in _KNOWN:
-        raise UsageError(
-            f"--device: '{name}' is not a known device{did_you_mean(name, _KNOWN)}; "
-            f"known: {listed(_KNOWN)}"
-        )
+        raise UsageError(f"--device: '{name}' is not a known device; known: {listed(_KNOWN)}")
     try:
         device = torch.device(name)
     except RuntimeError:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from audiogen_core.errors import UsageError
+from audiogen_core.errors import InputError, Problem
 
 _TEMPORARY_PREFIX = ".audiogen-"
 
@@ -56,15 +56,14 @@ def check_output_folder(folder: Path) -> None:
     folders are made inside a temporary one, where no other run can see them.
 
     Raises:
-        UsageError: It cannot.
+        InputError: It cannot.
     """
-    name = f"output.output_dir: '{folder}'"
     try:
         place = folder
         while not (place.exists() or place.is_symlink()):
             place = place.parent
         if not place.is_dir():
-            raise UsageError(f"{name} cannot be made: '{place}' is not a folder")
+            raise _refused(f"'{folder}' cannot be made: '{place}' is not a folder")
         probe = place / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}"
         probe.mkdir()
         try:
@@ -72,4 +71,8 @@ def check_output_folder(folder: Path) -> None:
         finally:
             shutil.rmtree(probe)
     except OSError as error:
-        raise UsageError(f"{name} cannot be written: {error.strerror}") from None
+        raise _refused(f"'{folder}' cannot be written: {error.strerror}") from None
+
+
+def _refused(what: str) -> InputError:
+    return InputError(Problem("output.output_dir", what))

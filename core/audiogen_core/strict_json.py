@@ -110,7 +110,7 @@ def _whole_number(digits: str) -> Any:
 
 
 def _problems(value: Any, path: str = "", depth: int = 0) -> Iterator[Problem]:
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and isinstance(value, list | dict):
         raise RecursionError
     if isinstance(value, _Refused):
         yield Problem(path, value.why)

@@ -15,11 +15,11 @@ from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from tests.conftest import Command, local_model
 
-NOISY = {
+NOISY: dict[str, dict[str, float]] = {
     "dpmpp-2m-sde": {},
     "dpmpp-3m-sde": {},
     "k-dpmpp-2s-ancestral": {},
-    "k-dpm-adaptive": {},
+    "k-dpm-adaptive": {"cfg_scale": 1.0, "sigma_min": 0.1, "sigma_max": 10},
     "k-heun": {"s_churn": 2.0},
     "k-dpm-2": {"s_churn": 2.0},
     "v-ddim": {"eta": 1.0},
@@ -60,7 +60,7 @@ def generate(
 
     def run(name: str, samples: Any = SAMPLES[:1], **settings: Any) -> list[Path]:
         config = write_config(
-            generation={"steps": 4, "cfg_scale": 3.0, **settings},
+            generation={"steps": 3, "cfg_scale": 3.0, **settings},
             input={"type": "config", "samples": list(samples)},
             output={"output_dir": str(tmp_path / name), "file_naming": "prompt"},
         )
@@ -93,9 +93,9 @@ def test_a_batch_is_what_its_seeds_make_one_by_one(sampler: str, generate: Gener
     """Copy k of a batch is the output of seed + k, and no two copies are alike."""
     settings = {"sampler_type": sampler, **NOISY[sampler]}
     batch = generate("batch", batch_size=3, seed=5, **settings)
-    for copy, audio in enumerate(batch):
+    for copy in (0, 2):
         (alone,) = generate(f"alone {copy}", seed=5 + copy, **settings)
-        assert likeness(alone, audio) >= 60
+        assert likeness(alone, batch[copy]) >= 60
     for first, second in permutations(batch, 2):
         assert likeness(first, second) < 10
     again = generate("again", batch_size=3, seed=5, **settings)
@@ -106,7 +106,7 @@ def test_the_order_of_the_samples_does_not_matter(generate: Generate) -> None:
     """Each sample makes the same bytes wherever it stands in the config."""
     first, *others = (
         {path.name: path.read_bytes() for path in generate(f"order {index}", order, seed=7)}
-        for index, order in enumerate(permutations(SAMPLES))
+        for index, order in enumerate((SAMPLES, SAMPLES[::-1], SAMPLES[1:] + SAMPLES[:1]))
     )
     assert len(first) == len(SAMPLES)
     assert all(other == first for other in others)

@@ -58,7 +58,7 @@ def same_file(name: str) -> str:
 @example("CON." + "a" * 400)
 @example("nul  .x")
 def test_safe_stem_is_safe(text: str) -> None:
-    """A stem is never empty, hidden, reserved or too long, and making it safe again is no change."""
+    """A stem is never empty, hidden, reserved or too long; once safe, it stays as it is."""
     safe = safe_stem(text)
     assert safe_stem(safe) == safe
     assert safe.strip()
@@ -98,9 +98,8 @@ def test_unique_names_are_files_of_their_own(texts: list[str]) -> None:
 def test_unique_names_count() -> None:
     """Names that are taken get the next free number."""
     names = UniqueNames()
-    assert [names.claim(name) for name in ("a", "a", "A", "a-2", "a", "b")] == [
-        "a", "a-2", "A-3", "a-2-2", "a-3-2", "b",
-    ]  # fmt: skip
+    claimed = [names.claim(name) for name in ("a", "a", "A", "a-2", "a", "b")]
+    assert claimed == ["a", "a-2", "A-3", "a-2-2", "a-4", "b"]
 
 
 def test_many_equal_names_take_no_time() -> None:
@@ -132,11 +131,11 @@ def test_shorten(text: str, limit: int) -> None:
         ("../../etc/passwd", "_.-..-etc-passwd"),
         ("line\nbreak\ttab", "line-break-tab"),
         ("aux", "_aux"),
-        ("Ambient – 90 BPM, 2nd take.", "Ambient – 90 BPM, 2nd take."),
+        ("Ambient — 90 BPM, 2nd take.", "Ambient — 90 BPM, 2nd take."),
     ],
 )
 def test_prompt_names(prompt: str | None, name: str) -> None:
-    """``prompt`` names an output by its prompt: what files cannot hold is a dash, 150 characters."""
+    """``prompt`` takes 150 characters of the prompt, with dashes for what files cannot hold."""
     assert written("prompt", prompt=prompt) == name
 
 
@@ -182,15 +181,22 @@ def test_audio_prompt_names(audio_prompt: str | None, name: str) -> None:
 
 
 @given(
-    prompt=any_text,
-    negative_prompt=any_text,
-    audio_prompt=st.none() | st.text(max_size=300),
-    cfg_scale=st.integers(-100, 100) | st.floats(allow_nan=False, allow_infinity=False),
-    seed=st.integers(0, 2**63 - 1),
+    any_text,
+    any_text,
+    st.none() | st.text(max_size=300),
+    st.integers(-100, 100) | st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(0, 2**63 - 1),
 )
 @example("CON.x", "n" * 400, None, 7, 12345)
 @example("🎷" * 150, "é" * 400, "a" * 300, 1e-300, 2**63 - 1)
-def test_verbose_keeps_scale_and_seed(cfg_scale: float, seed: int, **prompts: str | None) -> None:
+def test_verbose_keeps_scale_and_seed(
+    prompt: str, negative_prompt: str, audio_prompt: str | None, cfg_scale: float, seed: int
+) -> None:
     """However long the prompts are, the name ends with the scale and the seed."""
+    prompts = {
+        "prompt": prompt,
+        "negative_prompt": negative_prompt,
+        "audio_prompt": audio_prompt,
+    }
     name = written("verbose", cfg_scale=cfg_scale, seed=seed, **prompts)
     assert name.endswith(f".cfg{cfg_scale}.{seed}")

@@ -102,7 +102,7 @@ class Conditioner(nn.Module, ABC):
         """
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Called once after the weights are loaded: the place to load what checkpoints lack.
+        """Called once before the weights are loaded: the place to load what checkpoints lack.
 
         Args:
             device: Where the model runs.

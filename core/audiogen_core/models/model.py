@@ -1,4 +1,4 @@
-"""A latent diffusion model: its parts, built without weights, then filled from a checkpoint."""
+"""A latent diffusion model: its parts, filled from a checkpoint, and what it does for a batch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
-from audiogen_core.interfaces.conditioner import BuildContext, Conditioner
+from audiogen_core.interfaces.conditioner import Conditioner
 from audiogen_core.models import checkpoint as checkpoints
 from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens
-from audiogen_core.models.config import ModelConfig, NetworkSection
+from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.pretransform import Pretransform
-from audiogen_core.options import PluginOptions, validate
-from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.registry import Registry
 
 BACKBONE = "model."
 CONDITIONER = "conditioner.conditioners."
@@ -100,6 +96,8 @@ class Model:
         if autoencoder_path is not None:
             # Opened first, so that a wrong path is found before gigabytes are read.
             replacement = checkpoints.open_checkpoint(autoencoder_path)
+        for conditioner in self.conditioners.values():
+            conditioner.prepare(device, dtype)
         modules = self.modules()
         autoencoder = {key for key in modules if key.startswith(AUTOENCODER)}
         encoder = {f"{AUTOENCODER}encoder."}
@@ -124,8 +122,6 @@ class Model:
                 dtypes={key: dtypes[AUTOENCODER + key] for key in parts},
                 unused=frozenset({"encoder."}),
             )
-        for conditioner in self.conditioners.values():
-            conditioner.prepare(device, dtype)
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
         self.device, self.dtype = device, dtype
@@ -162,125 +158,3 @@ class Model:
     def decode(self, latents: Tensor) -> Tensor:
         """``[batch, channels, latents]`` to audio ``[batch, audio channels, samples]``, float32."""
         return latents.float() if self.pretransform is None else self.pretransform.decode(latents)
-
-
-def build_model(config: ModelConfig, plugins: PluginManager, folder: Path | None) -> Model:
-    """Assembles a model from the plugins that its config names, without any weights.
-
-    Args:
-        config: The model config.
-        plugins: Where the parts come from.
-        folder: The folder of the model config, for relative paths in it.
-
-    Raises:
-        InputError: The config names an unknown part or wrong options; with every problem.
-    """
-    section = config.file.model
-    builder = _Builder(plugins, config.source)
-    with torch.device("meta"):
-        backbone = builder.part(
-            plugins.backbones, section.diffusion.type, section.diffusion.config, "model.diffusion"
-        )
-        conditioners = {}
-        if section.conditioning is not None:
-            context = BuildContext(section.conditioning.cond_dim, folder)
-            for index, one in enumerate(section.conditioning.configs):
-                where = f"model.conditioning.configs[{index}]"
-                conditioners[one.id] = builder.part(
-                    plugins.conditioners, one.type, one.config, where, context
-                )
-        encoder, pretransform = _build_pretransform(config, builder)
-    builder.finish()
-    return Model(config, backbone, conditioners, encoder, pretransform)
-
-
-class _Builder:
-    """Builds parts one after the other and collects what is wrong with any of them."""
-
-    def __init__(self, plugins: PluginManager, source: str) -> None:
-        self.plugins = plugins
-        self._source = source
-        self._problems: list[Problem] = []
-
-    def part(
-        self, registry: Registry[Any], name: str, config: Mapping[str, Any], where: str, *args: Any
-    ) -> Any:
-        if (plugin := self.plugin(registry, name, where)) is None:
-            return None
-        return self.built(plugin.build, plugin.Options, config, where, *args)
-
-    def plugin(self, registry: Registry[Any], name: str, where: str) -> Any:
-        if name not in registry:
-            self._problems.append(Problem(f"{where}.type", registry.unknown(name)))
-            return None
-        return registry.load(name)
-
-    def built(
-        self,
-        build: Any,
-        model: type[PluginOptions],
-        config: Mapping[str, Any],
-        where: str,
-        *args: Any,
-    ) -> Any:
-        try:
-            return build(validate(model, dict(config), f"{where}.config"), *args)
-        except InputError as error:
-            self._problems.extend(
-                problem
-                if problem.where.startswith(where)
-                else Problem(
-                    f"{where}.config{'.' * bool(problem.where)}{problem.where}", problem.what
-                )
-                for problem in error.problems
-            )
-        except ValueError as error:
-            self._problems.append(Problem(f"{where}.config", str(error)))
-        return None
-
-    def finish(self) -> None:
-        if self._problems:
-            raise InputError(self._problems, self._source)
-
-
-def _build_pretransform(
-    config: ModelConfig, builder: _Builder
-) -> tuple[nn.Module | None, Pretransform | None]:
-    section = config.file.model.pretransform
-    if section is None:
-        return None, None
-    where = "model.pretransform.config"
-    parts = section.config
-    registry = builder.plugins.autoencoders
-
-    def network(side: str, network: NetworkSection) -> Any:
-        path = f"{where}.{side}"
-        if (architecture := builder.plugin(registry, network.type, path)) is None:
-            return None
-        build = getattr(architecture, f"build_{side}")
-        options = getattr(architecture, f"{side.capitalize()}Options")
-        return builder.built(build, options, network.config, path)
-
-    encoder, decoder = network("encoder", parts.encoder), network("decoder", parts.decoder)
-    bottleneck = None
-    if (one := parts.bottleneck) is not None:
-        bottleneck = builder.part(
-            builder.plugins.bottlenecks, one.type, one.config, f"{where}.bottleneck"
-        )
-    if decoder is None:
-        return None, None
-    if decoder.ratio != parts.downsampling_ratio:
-        raise InputError(
-            Problem(
-                f"{where}.downsampling_ratio",
-                f"must equal the decoder's ratio ({decoder.ratio}), not {parts.downsampling_ratio}",
-            ),
-            config.source,
-        )
-    return encoder, Pretransform(
-        decoder=decoder,
-        bottleneck=bottleneck,
-        scale=section.scale,
-        iterate_batch=section.iterate_batch,
-        soft_clip=parts.decoder.soft_clip,
-    )

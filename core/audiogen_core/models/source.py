@@ -248,23 +248,19 @@ def _first_line(error: BaseException) -> str:
 
 @contextmanager
 def hub_quiet() -> Iterator[None]:
-    """Keeps progress bars and log messages of huggingface_hub from breaking into our display."""
-    from huggingface_hub.utils import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-        logging,
-    )
+    """Keeps progress bars and log messages of huggingface_hub out of our own display."""
+    from huggingface_hub import utils
 
-    shown, verbosity = not are_progress_bars_disabled(), logging.get_verbosity()
+    hub: Any = utils
+    silent, verbosity = hub.are_progress_bars_disabled(), hub.logging.get_verbosity()
     with warnings.catch_warnings():
-        # huggingface_hub warns where HF_HUB_DISABLE_PROGRESS_BARS has decided already.
+        # It warns where HF_HUB_DISABLE_PROGRESS_BARS has decided already.
         warnings.simplefilter("ignore")
-        disable_progress_bars()
-        logging.set_verbosity_error()
+        hub.disable_progress_bars()
+        hub.logging.set_verbosity_error()
         try:
             yield
         finally:
-            logging.set_verbosity(verbosity)
-            if shown:
-                enable_progress_bars()
+            hub.logging.set_verbosity(verbosity)
+            if not silent:
+                hub.enable_progress_bars()

@@ -142,8 +142,8 @@ def random_weights(config: Mapping[str, Any], folder: Path, seed: int = 0) -> di
     """
     import torch
 
+    from audiogen_core.models.build import build_model
     from audiogen_core.models.config import parse_model_config
-    from audiogen_core.models.model import build_model
     from audiogen_core.plugin_manager import installed_plugins
 
     model = build_model(parse_model_config(dict(config), "tiny model"), installed_plugins(), folder)

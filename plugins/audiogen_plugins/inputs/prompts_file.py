@@ -34,17 +34,18 @@ class PromptsFile(InputSource):
         found = False
         number = 0
         try:
-            with Path(path).open(encoding="utf-8-sig") as lines:
+            with Path(path).open("rb") as lines:
                 for number, line in enumerate(lines, start=1):
-                    if prompt := line.strip():
+                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                    if text:
                         found = True
-                        yield Sample({"prompt": prompt}, f"{path}, line {number}")
+                        yield Sample({"prompt": text}, f"{path}, line {number}")
         except FileNotFoundError:
             raise _error(f"file '{path}' does not exist") from None
         except IsADirectoryError:
             raise _error(f"'{path}' is a folder, not a file") from None
         except UnicodeDecodeError:
-            raise _error(f"file '{path}' is not UTF-8 text (after line {number})") from None
+            raise _error(f"file '{path}' is not UTF-8 text (line {number})") from None
         except OSError as error:
             raise _error(f"file '{path}' cannot be read: {error.strerror}") from None
         if not found:

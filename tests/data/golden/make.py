@@ -1,8 +1,8 @@
 """Makes the golden cases again: ``python tests/data/golden/make.py [CASE ...]``.
 
-A case's ``model_config.json`` and ``runs.json`` are written by hand; this makes all the rest: random
-weights, a text encoder, embeddings, and for each run what the reference implementation makes of it
-and how much of that is left under rounding noise.
+A case's ``model_config.json`` and ``runs.json`` are written by hand; this makes all the rest:
+random weights, a text encoder, embeddings, and for each run what the reference implementation
+makes of it and how much of that is left under rounding noise.
 
 It needs an environment of its own, with this package and with the reference, which no other part
 of the project needs: see README.md beside this file.
@@ -126,7 +126,9 @@ def random_weight(name: str, tensor: torch.Tensor, generator: torch.Generator) -
         return 0.2 * noise
     if last == "scale":
         return 0.5 + 0.2 * noise
-    if last in {"memory_tokens", "weights"} or "timestep_features" in name or "embedder." in name:
+    if last in {"memory_tokens", "weights"} or name.endswith(
+        ("timestep_features.weight", "embedder.weight", "emb.weight")
+    ):
         return noise
     return noise * 0.6 / max(1, tensor[0].numel()) ** 0.5
 

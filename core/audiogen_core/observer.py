@@ -1,0 +1,30 @@
+"""What a run tells whoever started it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from audiogen_core.jobs import Job
+
+
+class Observer(Protocol):
+    """Is told how a run goes."""
+
+    def stage(self, what: str) -> None:
+        """A new stage begins: ``loading the model``."""
+
+    def note(self, what: str) -> None:
+        """Something the user should know."""
+
+    def planned(self, outputs: int) -> None:
+        """The run will write this many files."""
+
+    def step(self, done: int, total: int | None) -> None:
+        """The sampler finished a step of the current batch."""
+
+    def written(self, path: Path) -> None:
+        """An output is whole and in its place."""
+
+    def failed(self, job: Job, cause: str) -> None:
+        """An output could not be made."""

@@ -1,0 +1,139 @@
+"""Checks a request as far as can be without weights, and plans and builds what it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import torch
+
+from audiogen_core.config import DEFAULT_SAMPLERS, GenerationConfig, check_sampler_options
+from audiogen_core.devices import half_type
+from audiogen_core.errors import InputError, Problem, UsageError, listed
+from audiogen_core.interfaces.encoder import EncoderUnavailableError
+from audiogen_core.interfaces.sampler import Sampler
+from audiogen_core.jobs import Plan, plan_jobs
+from audiogen_core.models.build import build_model
+from audiogen_core.models.config import ModelConfig
+from audiogen_core.models.model import Model
+from audiogen_core.models.source import ModelSource, check_checkpoint_path
+from audiogen_core.observer import Observer
+from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.publishing import check_output_folder
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for.
+
+    Attributes:
+        config: The generation config.
+        source: The model.
+        autoencoder_path: A checkpoint whose autoencoder replaces the model's own.
+        device: Where to compute.
+        half: Whether the weights are 16 bits wide.
+    """
+
+    config: GenerationConfig
+    source: ModelSource
+    device: torch.device
+    autoencoder_path: Path | None = None
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that passed every check, with its model built but not loaded."""
+
+    request: Request
+    plugins: PluginManager
+    model: Model
+    sampler: Sampler
+    plan: Plan
+
+    def load(self, observer: Observer) -> None:
+        """Gets the weights and loads them."""
+        observer.stage("getting the weights")
+        path = self.request.source.checkpoint()
+        observer.stage("loading the model")
+        self.model.load(
+            path,
+            autoencoder_path=self.request.autoencoder_path,
+            device=self.request.device,
+            dtype=half_type(self.request.device) if self.request.half else torch.float32,
+        )
+
+
+def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Prepared:
+    """Checks all that can be checked before any weights are read.
+
+    Raises:
+        AudiogenError: Something is wrong, with the place and what is allowed.
+    """
+    config = request.config
+    if request.autoencoder_path is not None:
+        check_checkpoint_path(request.autoencoder_path)
+    observer.stage("reading the model config")
+    model_config = request.source.config()
+    model = build_model(model_config, plugins, request.source.folder)
+    if request.autoencoder_path is not None and model.pretransform is None:
+        raise UsageError("--pretransform-ckpt-path: this model has no pretransform")
+    problems = _Problems()
+    sampler = problems.of(_sampler, config, model_config, plugins)
+    plan = problems.of(plan_jobs, config, model_config, plugins)
+    problems.of(_check_encoder, config, model_config)
+    problems.of(check_output_folder, Path(config.output.output_dir).expanduser())
+    if sampler is None or plan is None or problems.found:
+        raise InputError(problems.found, config.origin, more=problems.more)
+    for note in (*model_config.notes, *plan.notes):
+        observer.note(note)
+    return Prepared(request, plugins, model, sampler, plan)
+
+
+class _Problems:
+    """Collects what several checks find wrong with a config, so that the user sees all of it."""
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+        self.more = False
+
+    def of(self, check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return check(*args, **kwargs)
+        except InputError as error:
+            self.found.extend(error.problems)
+            self.more |= error.more
+            return None
+
+
+def _sampler(config: GenerationConfig, model: ModelConfig, plugins: PluginManager) -> Sampler:
+    name = config.generation.sampler_type or DEFAULT_SAMPLERS[model.objective]
+    if name not in plugins.samplers:
+        raise InputError(Problem("generation.sampler_type", plugins.samplers.unknown(name)))
+    plugin = plugins.samplers.load(name)
+    if model.objective not in plugin.OBJECTIVES:
+        fitting = [
+            one
+            for one in plugins.samplers.names()
+            if model.objective in plugins.samplers.load(one).OBJECTIVES
+        ]
+        raise InputError(
+            Problem(
+                "generation.sampler_type",
+                f"'{name}' cannot sample this model, whose objective is '{model.objective}'; "
+                f"allowed: {listed(fitting)}",
+            )
+        )
+    return plugin(check_sampler_options(plugins, name, config.sampler_options))
+
+
+def _check_encoder(config: GenerationConfig, model: ModelConfig) -> None:
+    try:
+        config.encoder.check(model.sample_rate, model.channels)
+    except EncoderUnavailableError as error:
+        raise InputError(Problem("output.file_format", str(error))) from None

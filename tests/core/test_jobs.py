@@ -1,0 +1,246 @@
+"""Jobs: one an output, each with its seed, its name and its checked values."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from audiogen_core.config import parse_config
+from audiogen_core.errors import InputError
+from audiogen_core.jobs import MAX_PROBLEMS, Job, Plan, plan_jobs
+from audiogen_core.models.config import parse_model_config
+from audiogen_core.plugin_manager import installed_plugins
+from audiogen_core.testing.tiny_model import tiny_config
+
+DEFAULTS = {"prompt": "", "seconds_start": 0, "seconds_total": 1}
+
+
+def planned(
+    *samples: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None = DEFAULTS,
+    model: Mapping[str, Any] | None = None,
+    cut: bool = True,
+    **generation: Any,
+) -> Plan:
+    """Plans samples for a model of 2.18 seconds."""
+    plugins = installed_plugins()
+    config: dict[str, Any] = {
+        "generation": {"seed": 5, **generation},
+        "input": {"type": "config", "samples": list(samples or [{}])},
+        "output": {"cut_to_seconds_total": cut},
+    }
+    if defaults is not None:
+        config["conditioning_defaults"] = defaults
+    return plan_jobs(
+        parse_config(config, plugins, "config.json"),
+        parse_model_config(dict(model or tiny_config()), "model.json"),
+        plugins,
+    )
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """All jobs of a plan."""
+    return [job for batch in plan.batches for job in batch.jobs]
+
+
+def problems(*samples: Mapping[str, Any], **others: Any) -> list[str]:
+    """What is wrong with samples."""
+    with pytest.raises(InputError) as caught:
+        planned(*samples, **others)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def without_conditioners(*ids: str) -> dict[str, Any]:
+    """A model that lacks some conditioners."""
+    config = tiny_config()
+    model = config["model"]
+    conditioning = model["conditioning"]
+    conditioning["configs"] = [one for one in conditioning["configs"] if one["id"] not in ids]
+    for key in ("cross_attention_cond_ids", "global_cond_ids"):
+        model["diffusion"][key] = [one for one in model["diffusion"][key] if one not in ids]
+    count = len(model["diffusion"]["global_cond_ids"])
+    model["diffusion"]["config"]["global_cond_dim"] = count * conditioning["cond_dim"]
+    return config
+
+
+def test_one_job_an_output() -> None:
+    """Every sample makes a batch of as many jobs as batch_size says, in order."""
+    plan = planned({"prompt": "a"}, {"prompt": "b"}, batch_size=3)
+    assert plan.outputs == 6
+    assert [len(batch.jobs) for batch in plan.batches] == [3, 3]
+    assert [(job.index, job.copy) for job in jobs(plan)] == [
+        (0, 0), (1, 1), (2, 2), (3, 0), (4, 1), (5, 2),
+    ]  # fmt: skip
+    assert [job.where for job in jobs(plan)] == ["input.samples[0]"] * 3 + ["input.samples[1]"] * 3
+
+
+def test_seeds_count_up_in_a_batch() -> None:
+    """Copy k of a sample has the seed plus k, the same for every sample."""
+    plan = planned({"prompt": "a"}, {"prompt": "b"}, batch_size=3, seed=40)
+    assert [job.seed for job in jobs(plan)] == [40, 41, 42, 40, 41, 42]
+
+
+def test_highest_seed() -> None:
+    """The last seed of a batch may be the highest that there is."""
+    plan = planned(seed=2**63 - 2, batch_size=2)
+    assert [job.seed for job in jobs(plan)] == [2**63 - 2, 2**63 - 1]
+
+
+def test_fresh_seeds_are_distinct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With -1 every output draws a seed of its own, again where one was drawn before."""
+    drawn = iter([7, 7, 8, 7, 8, 9])
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
+    plan = planned({}, {}, {}, seed=-1)
+    assert [job.seed for job in jobs(plan)] == [7, 8, 9]
+
+
+def test_fresh_seeds_differ_between_runs() -> None:
+    """With -1 two runs do not make the same."""
+    first, second = ([job.seed for job in jobs(planned(seed=-1, batch_size=50))] for _ in "ab")
+    assert not set(first) & set(second)
+    assert len(set(first)) == 50
+    assert all(0 <= seed < 2**32 for seed in first)
+
+
+def test_names_are_unique() -> None:
+    """Equal samples get names of their own."""
+    plan = planned({"prompt": "a"}, {"prompt": "A"}, {"prompt": "a"})
+    assert [job.stem for job in jobs(plan)] == ["a.cfg7.0.5", "A.cfg7.0.5-2", "a.cfg7.0.5-3"]
+
+
+def test_defaults_fill_in() -> None:
+    """A sample's own value wins over the default; what it leaves out is filled in."""
+    plan = planned(
+        {"prompt": "a", "seconds_total": 2}, {}, defaults={**DEFAULTS, "negative_prompt": "noise"}
+    )
+    first, second = jobs(plan)
+    assert first.values == {
+        "prompt": "a", "seconds_start": 0, "seconds_total": 2, "negative_prompt": "noise",
+    }  # fmt: skip
+    assert second.values == {**DEFAULTS, "negative_prompt": "noise"}
+
+
+def test_null_overrides_a_default() -> None:
+    """A sample's null takes a default away."""
+    defaults = {**DEFAULTS, "negative_prompt": "noise"}
+    (job,) = jobs(planned({"negative_prompt": None}, defaults=defaults))
+    assert job.values["negative_prompt"] is None
+    assert job.negative_prompt is None
+    assert problems({"seconds_total": None}) == [
+        "input.samples[0].seconds_total: this model needs a value; give one here or in "
+        "conditioning_defaults"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "negative"), [("noise", "noise"), ("", None), (None, None), (" ", " ")]
+)
+def test_negative_prompt(given: str | None, negative: str | None) -> None:
+    """An empty negative prompt is none."""
+    (job,) = jobs(planned({"negative_prompt": given}))
+    assert job.negative_prompt == negative
+
+
+def test_defaults_absent() -> None:
+    """Without the section, the documented defaults hold: a prompt is all that is needed."""
+    (job,) = jobs(planned({"prompt": "a"}, defaults=None))
+    assert job.values == {
+        "prompt": "a",
+        "audio_prompt": None,
+        "seconds_start": 0,
+        "seconds_total": 30,
+        "negative_prompt": None,
+    }
+
+
+def test_defaults_present_but_short() -> None:
+    """With the section, nothing else is filled in: every sample that lacks a value is named."""
+    needs = "this model needs a value; give one here or in conditioning_defaults"
+    assert problems({"prompt": "a"}, {"seconds_start": 1}, defaults={"seconds_total": 1}) == [
+        f"input.samples[0].seconds_start: {needs}",
+        f"input.samples[1].prompt: {needs}",
+    ]
+
+
+def test_documented_keys_without_conditioner_are_ignored() -> None:
+    """Documented keys may stand where the model has no use for them, files or not."""
+    plan = planned(
+        {"prompt": "a", "audio_prompt": "/no/such/file.npy"},
+        defaults={**DEFAULTS, "audio_prompt": None, "seconds_start": 9999},
+        model=without_conditioners("seconds_start"),
+    )
+    assert (plan.outputs, plan.notes) == (1, ())
+
+
+def test_keys_of_the_models_own_are_known() -> None:
+    """A conditioner's id is a conditioning key, and is needed."""
+    model = tiny_config()
+    model["model"]["conditioning"]["configs"].append(
+        {"id": "bpm", "type": "int", "config": {"min_val": 0, "max_val": 200}}
+    )
+    assert jobs(planned({"bpm": 90}, model=model))[0].values["bpm"] == 90
+    assert problems({}, {"bmp": 90}, {"bpm": 300}, model=model) == [
+        "input.samples[0].bpm: this model needs a value; give one here or in conditioning_defaults",
+        "input.samples[1].bmp: unknown conditioning key (did you mean 'bpm'?); known: 'prompt', "
+        "'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt', 'bpm'",
+        "input.samples[2].bpm: must be a whole number from 0 to 200, not 300",
+    ]
+
+
+def test_default_keys() -> None:
+    """A conditioner without a value of its own reads that of its default key."""
+    model = tiny_config()
+    conditioning = model["model"]["conditioning"]
+    conditioning["configs"][1]["id"] = "start"
+    conditioning["default_keys"] = {"start": "seconds_start"}
+    for key in ("cross_attention_cond_ids", "global_cond_ids"):
+        ids = model["model"]["diffusion"][key]
+        ids[ids.index("seconds_start")] = "start"
+    assert planned(model=model).outputs == 1
+    assert problems({"start": -1}, {"seconds_start": -2}, model=model) == [
+        "input.samples[0].start: must be a number from 0 to 512, not -1",
+        "input.samples[1].seconds_start: must be a number from 0 to 512, not -2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "notes"),
+    [
+        (2, ()),
+        (98304 / 44100, ()),
+        (
+            180,
+            (
+                "seconds_total is up to 180, but this model makes 2.229 seconds at most: "
+                "outputs end there",
+            ),
+        ),
+    ],
+)
+def test_note_for_seconds_beyond_the_model(seconds: float, notes: tuple[str, ...]) -> None:
+    """A seconds_total beyond the model's length is a note with the longest, and no error."""
+    assert planned({"seconds_total": seconds}, {"seconds_total": 1}).notes == notes
+
+
+@pytest.mark.parametrize("model", [tiny_config(), without_conditioners("seconds_total")])
+@pytest.mark.parametrize("seconds", [1e308, -1e308, 10**400, float("inf"), float("nan"), "1", [1]])
+def test_absurd_seconds(seconds: Any, model: Mapping[str, Any]) -> None:
+    """No length in seconds is too absurd for a message."""
+    (problem,) = problems({"seconds_total": seconds}, model=model, cut=False)
+    assert problem.startswith("input.samples[0].seconds_total: must be a number")
+
+
+def test_problems_of_a_long_input_are_limited() -> None:
+    """A long input with the same mistake throughout is not listed to its end."""
+    assert len(problems(*[{"prompt": 1}] * 1000)) == MAX_PROBLEMS
+
+
+def test_naming_sees_only_checked_values() -> None:
+    """Names are made of whole samples: one with a problem gets none, nor does any after it."""
+    assert problems({"prompt": 5}, {"prompt": "a", "audio_prompt": 3}) == [
+        "input.samples[0].prompt: must be a string, not a whole number",
+        "input.samples[1].audio_prompt: must be a string, not a whole number",
+    ]
