@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.filesize import decimal
+
 from audiogen_core.jobs import Job
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class Display:
     def note(self, what: str) -> None:
         """A line on standard error."""
         sys.stderr.write(f"note: {what}\n")
+
+    def downloaded(self, done: int, total: int | None) -> None:
+        """Says nothing."""
 
     def planned(self, outputs: int) -> None:
         """Remembers how many there will be."""
@@ -90,6 +95,12 @@ class Lines(Display):
         """A line."""
         if not self.outputs or self._is_time():
             self._line(what)
+
+    def downloaded(self, done: int, total: int | None) -> None:
+        """A line now and then."""
+        if self._is_time():
+            of = f" of {decimal(total)}" if total is not None else ""
+            self._line(f"downloaded {decimal(done)}{of}")
 
     def step(self, done: int, total: int | None) -> None:
         """A line now and then."""
@@ -141,6 +152,13 @@ class Bar(Display):
     def stage(self, what: str) -> None:
         """The bar's label; how long it will take is not known."""
         self._progress.reset(self._task, description=what, total=None, count="")
+
+    def downloaded(self, done: int, total: int | None) -> None:
+        """Moves the bar."""
+        of = f"/{decimal(total)}" if total is not None else ""
+        self._progress.update(
+            self._task, completed=done, total=total, count=f"{decimal(done)}{of}"
+        )
 
     def step(self, done: int, total: int | None) -> None:
         """Moves the bar."""

@@ -270,13 +270,6 @@ def check_sampler_options(
 
 
 def _check_generation(section: GenerationSection, checks: _Checks) -> None:
-    if section.sigma_min >= section.sigma_max:
-        checks.problems.append(
-            Problem(
-                "generation.sigma_min",
-                f"must be less than sigma_max ({section.sigma_max}), not {section.sigma_min}",
-            )
-        )
     low, high = section.cfg_interval
     if low > high:
         checks.problems.append(

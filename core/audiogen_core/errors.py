@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 EXIT_OK = 0
@@ -44,6 +44,10 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
 
+    def below(self, path: str) -> Problem:
+        """The same, at a place below ``path``."""
+        return replace(self, where=f"{path}.{self.where}" if self.where else path)
+
 
 class InputError(UsageError):
     """One or more problems of a config, a prompts file, an embedding or a checkpoint.
@@ -68,6 +72,15 @@ class InputError(UsageError):
             return f"{prefix}{self.problems[0]}"
         lines = "".join(f"\n  {problem}" for problem in self.problems)
         return f"{prefix}{len(self.problems)} problems{' or more' * self.more}{lines}"
+
+
+class UnavailableError(InputError):
+    """What an input names cannot be had this time, though the input may well be right.
+
+    The network failed, or the Hub: it is the run that goes wrong.
+    """
+
+    exit_code = EXIT_RUN_FAILED
 
 
 def listed(names: Iterable[str]) -> str:

@@ -34,7 +34,7 @@ def metadata(
         config: The run's config.
         sampler_type: The sampler that was used.
         model: The model's config.
-        identity: Where the model came from.
+        identity: Where the model and its text encoders came from.
         plugins: For the distributions that took part.
         samples: The length of the file, in samples a channel.
         device: Where it was computed.

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from audiogen_core.jobs import Job
+if TYPE_CHECKING:
+    from audiogen_core.jobs import Job
+
+Downloaded = Callable[[int, int | None], None]
+"""Is told how many bytes of a file have arrived, and of how many; None where that is not known."""
+
+
+def unreported(done: int, total: int | None) -> None:
+    """Tells nobody how a download goes."""
 
 
 class Observer(Protocol):
@@ -16,6 +25,9 @@ class Observer(Protocol):
 
     def note(self, what: str) -> None:
         """Something the user should know."""
+
+    def downloaded(self, done: int, total: int | None) -> None:
+        """So many bytes of the file that is being downloaded have arrived."""
 
     def planned(self, outputs: int) -> None:
         """The run will write this many files."""

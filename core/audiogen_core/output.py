@@ -50,7 +50,7 @@ def write_output(
             config,
             prepared.sampler.NAME,
             model.config,
-            identity=prepared.request.source.identity(),
+            identity=prepared.identity(),
             plugins=prepared.plugins,
             samples=audio.shape[-1],
             device=str(model.device),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
@@ -13,7 +13,7 @@ from audiogen_core.config import DEFAULT_SAMPLERS, GenerationConfig, check_sampl
 from audiogen_core.devices import half_type
 from audiogen_core.errors import InputError, Problem, UsageError, listed
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
-from audiogen_core.interfaces.sampler import Sampler
+from audiogen_core.interfaces.sampler import Sampler, SigmaSampler
 from audiogen_core.jobs import Plan, plan_jobs
 from audiogen_core.models.build import build_model
 from audiogen_core.models.config import ModelConfig
@@ -57,16 +57,26 @@ class Prepared:
     plan: Plan
 
     def load(self, observer: Observer) -> None:
-        """Gets the weights and loads them."""
+        """Gets the weights and loads them: the conditioners' own first, which may be wrong names."""
+        request = self.request
+        dtype = half_type(request.device) if request.half else torch.float32
+        observer.stage("preparing the conditioners")
+        self.model.prepare(request.device, dtype)
         observer.stage("getting the weights")
-        path = self.request.source.checkpoint()
+        path = request.source.checkpoint(observer.downloaded)
         observer.stage("loading the model")
         self.model.load(
             path,
-            autoencoder_path=self.request.autoencoder_path,
-            device=self.request.device,
-            dtype=half_type(self.request.device) if self.request.half else torch.float32,
+            autoencoder_path=request.autoencoder_path,
+            device=request.device,
+            dtype=dtype,
         )
+
+    def identity(self) -> dict[str, Any]:
+        """What to write into the metadata so that the same weights can be found again."""
+        found = {key: one.identity() for key, one in self.model.conditioners.items()}
+        conditioners = {key: identity for key, identity in found.items() if identity}
+        return {**self.request.source.identity(), "conditioners": conditioners}
 
 
 def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Prepared:
@@ -80,7 +90,7 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
         check_checkpoint_path(request.autoencoder_path)
     observer.stage("reading the model config")
     model_config = request.source.config()
-    model = build_model(model_config, plugins, request.source.folder)
+    model = build_model(model_config, plugins, request.source.folder, observer.downloaded)
     if request.autoencoder_path is not None and model.pretransform is None:
         raise UsageError("--pretransform-ckpt-path: this model has no pretransform")
     problems = _Problems()
@@ -128,6 +138,11 @@ def _sampler(config: GenerationConfig, model: ModelConfig, plugins: PluginManage
                 f"'{name}' cannot sample this model, whose objective is '{model.objective}'; "
                 f"allowed: {listed(fitting)}",
             )
+        )
+    low, high = config.generation.sigma_min, config.generation.sigma_max
+    if issubclass(plugin, SigmaSampler) and low >= high:
+        raise InputError(
+            Problem("generation.sigma_min", f"must be less than sigma_max ({high}), not {low}")
         )
     return plugin(check_sampler_options(plugins, name, config.sampler_options))
 

@@ -450,3 +450,19 @@ def test_checks_find_what_is_broken(broken: type[Sampler], message: str) -> None
     check_sampler(Euler)
     with pytest.raises(AssertionError, match=message):
         check_sampler(broken)
+
+
+@pytest.mark.parametrize("name", ["dpmpp-2m", "dpmpp-2m-sde", "dpmpp-3m-sde", "k-lms"])
+def test_a_high_rho_makes_no_nan(name: str) -> None:
+    """Levels that float32 cannot tell apart are one level to the samplers that look back."""
+    sampler = build(name)
+    request = ScheduleRequest(40, 0.01, 100.0, 7.0, 16)
+    levels = sampler.schedule(request)
+    assert (levels.diff() < 0).all()
+    assert levels[-1] == 0
+    noise = NoiseSource([1], (2, 16))
+    start = noise.normal() * levels[0]
+    result = sampler.sample(
+        lambda x, sigma: x / (1 + sigma**2), start, levels, noise, lambda *_: None
+    )
+    assert result.isfinite().all()

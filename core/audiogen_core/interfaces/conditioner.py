@@ -41,6 +41,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from audiogen_core.observer import Downloaded, unreported
 from audiogen_core.options import NoOptions, PluginOptions
 
 
@@ -64,10 +65,12 @@ class BuildContext:
     Attributes:
         output_dim: The model's ``cond_dim``.
         folder: The folder of the model config, for relative paths; None for a Hub model.
+        downloaded: To be told how downloads go, in `build` and in `prepare`.
     """
 
     output_dim: int
     folder: Path | None = None
+    downloaded: Downloaded = unreported
 
 
 class Conditioner(nn.Module, ABC):
@@ -90,6 +93,7 @@ class Conditioner(nn.Module, ABC):
 
         Raises:
             InputError: Something that the options name is not there.
+            UnavailableError: It may be there, but cannot be had: the network failed, say.
         """
 
     @classmethod
@@ -102,7 +106,7 @@ class Conditioner(nn.Module, ABC):
         """
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Called once before the weights are loaded: the place to load what checkpoints lack.
+        """Called once before the checkpoint is downloaded: the place to load what it lacks.
 
         Args:
             device: Where the model runs.
@@ -110,7 +114,16 @@ class Conditioner(nn.Module, ABC):
 
         Raises:
             InputError: Something that the options name cannot be loaded.
+            UnavailableError: It may be there, but cannot be had: the network failed, say.
         """
+
+    def identity(self) -> dict[str, Any]:
+        """What to write into the metadata, as JSON, so that what `prepare` loads is found again.
+
+        It stands there as ``model.conditioners.<id>``: for a text encoder of the Hub, its name and
+        the commit that was used. Nothing by default, as the checkpoint holds the rest.
+        """
+        return {}
 
     @abstractmethod
     def forward(self, values: Sequence[Any], generators: Sequence[torch.Generator]) -> Embedding:

@@ -9,24 +9,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from audiogen_core.errors import InputError, Problem
+from audiogen_core.errors import InputError, Problem, UnavailableError
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.models.config import ModelConfig, NetworkSection
 from audiogen_core.models.model import Model
 from audiogen_core.models.pretransform import Pretransform
+from audiogen_core.observer import Downloaded, unreported
 from audiogen_core.options import PluginOptions, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
 
 
-def build_model(config: ModelConfig, plugins: PluginManager, folder: Path | None) -> Model:
+def build_model(
+    config: ModelConfig,
+    plugins: PluginManager,
+    folder: Path | None,
+    downloaded: Downloaded = unreported,
+) -> Model:
     """Assembles a model from the plugins that its config names, without any weights.
 
     Args:
         config: The model config.
         plugins: Where the parts come from.
         folder: The folder of the model config, for relative paths in it.
+        downloaded: Is told how downloads of its parts go.
 
     Raises:
         InputError: The config names an unknown part or wrong options; with every problem.
@@ -39,7 +46,7 @@ def build_model(config: ModelConfig, plugins: PluginManager, folder: Path | None
         )
         conditioners = {}
         if section.conditioning is not None:
-            context = BuildContext(section.conditioning.cond_dim, folder)
+            context = BuildContext(section.conditioning.cond_dim, folder, downloaded)
             for index, one in enumerate(section.conditioning.configs):
                 where = f"model.conditioning.configs[{index}]"
                 conditioners[one.id] = builder.part(
@@ -134,14 +141,13 @@ class _Builder:
         try:
             return build(validate(model, dict(config), f"{where}.config"), *args)
         except InputError as error:
-            self._problems.extend(
-                problem
-                if problem.where.startswith(where)
-                else Problem(
-                    f"{where}.config{'.' * bool(problem.where)}{problem.where}", problem.what
-                )
+            problems = [
+                problem if problem.where.startswith(where) else problem.below(f"{where}.config")
                 for problem in error.problems
-            )
+            ]
+            if isinstance(error, UnavailableError):
+                raise UnavailableError(problems, self._source) from error
+            self._problems.extend(problems)
         except ValueError as error:
             self._problems.append(Problem(f"{where}.config", str(error)))
         return None

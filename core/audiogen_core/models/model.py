@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from audiogen_core.errors import InputError
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner
 from audiogen_core.models import checkpoint as checkpoints
@@ -72,6 +73,24 @@ class Model:
                 modules[f"{AUTOENCODER}bottleneck."] = self.pretransform.bottleneck
         return modules
 
+    def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Lets the conditioners load what checkpoints lack.
+
+        Args:
+            device: Where the model will run.
+            dtype: The type of its weights.
+
+        Raises:
+            InputError: Something that the config names cannot be loaded.
+        """
+        for index, conditioner in enumerate(self.conditioners.values()):
+            try:
+                conditioner.prepare(device, dtype)
+            except InputError as error:
+                where = f"model.conditioning.configs[{index}].config"
+                problems = [problem.below(where) for problem in error.problems]
+                raise type(error)(problems, self.config.source) from error
+
     def load(
         self,
         path: Path,
@@ -80,7 +99,7 @@ class Model:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Fills the model with weights.
+        """Fills the model with weights, once it is prepared.
 
         Args:
             path: The checkpoint.
@@ -96,8 +115,6 @@ class Model:
         if autoencoder_path is not None:
             # Opened first, so that a wrong path is found before gigabytes are read.
             replacement = checkpoints.open_checkpoint(autoencoder_path)
-        for conditioner in self.conditioners.values():
-            conditioner.prepare(device, dtype)
         modules = self.modules()
         autoencoder = {key for key in modules if key.startswith(AUTOENCODER)}
         encoder = {f"{AUTOENCODER}encoder."}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ from typing import Any
 
 from audiogen_core.errors import AudiogenError, UsageError
 from audiogen_core.models.config import ModelConfig, parse_model_config
+from audiogen_core.observer import Downloaded, unreported
 from audiogen_core.strict_json import read_json
 
 CONFIG_NAME = "model_config.json"
 CHECKPOINT_NAMES = ("model.safetensors", "model.ckpt")
+MAX_RESTARTS = 5
+"""How often a download may start anew because the server cannot resume it."""
 
 
 class ModelSource(ABC):
@@ -29,8 +33,11 @@ class ModelSource(ABC):
         """
 
     @abstractmethod
-    def checkpoint(self) -> Path:
+    def checkpoint(self, downloaded: Downloaded) -> Path:
         """The file of the weights, downloaded where need be.
+
+        Args:
+            downloaded: Is told how the download goes.
 
         Raises:
             AudiogenError: It cannot be had.
@@ -65,7 +72,7 @@ class LocalSource(ModelSource):
         check_checkpoint_path(self._checkpoint_path)
         return config
 
-    def checkpoint(self) -> Path:
+    def checkpoint(self, downloaded: Downloaded) -> Path:  # noqa: ARG002
         """The path as given."""
         return self._checkpoint_path
 
@@ -112,30 +119,18 @@ class HubSource(ModelSource):
                 f"{self._name}: the repository holds no {CONFIG_NAME}, "
                 "so it is no model in the Stable Audio format"
             )
-        # .../snapshots/<commit>/model_config.json
-        if path.parent.parent.name == "snapshots":
-            self._commit = path.parent.name
+        self._commit = commit_of(path)
         return parse_model_config(read_json(path, "model config"), f"{self._name}/{CONFIG_NAME}")
 
-    def checkpoint(self) -> Path:
+    def checkpoint(self, downloaded: Downloaded) -> Path:
         """Downloads ``model.safetensors``, or ``model.ckpt`` where there is no such file."""
+        revision = self._commit or self._revision
         for name in CHECKPOINT_NAMES:
-            if self._known_to_lack(name):
-                continue
-            if (path := download(self._name, name, self._commit or self._revision)) is not None:
+            if (path := download(self._name, name, revision, downloaded)) is not None:
                 return path
         raise UsageError(
             f"{self._name}: the repository holds neither {' nor '.join(CHECKPOINT_NAMES)}"
         )
-
-    def _known_to_lack(self, filename: str) -> bool:
-        """Whether the cache remembers that the pinned commit has no such file: good offline too."""
-        from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
-
-        if self._commit is None:
-            return False
-        found = try_to_load_from_cache(self._name, filename, revision=self._commit)
-        return found is _CACHED_NO_EXIST
 
     @property
     def folder(self) -> Path | None:
@@ -151,13 +146,21 @@ class NotCachedError(AudiogenError):
     """Offline mode is on, and the local cache lacks a file."""
 
 
-def download(name: str, filename: str, revision: str | None = None) -> Path | None:
+def download(
+    name: str,
+    filename: str,
+    revision: str | None = None,
+    downloaded: Downloaded = unreported,
+) -> Path | None:
     """A file of a repository, from the local cache where it is there.
+
+    Of a commit, what the cache holds or knows not to exist takes no network.
 
     Args:
         name: ``owner/name``.
         filename: Its path in the repository.
         revision: A branch, tag or commit; the default branch by default.
+        downloaded: Is told how the download goes.
 
     Returns:
         Its path in the local cache; None where the repository does not hold it.
@@ -172,13 +175,57 @@ def download(name: str, filename: str, revision: str | None = None) -> Path | No
 
     try:
         with hub_quiet():
-            return Path(hf_hub_download(name, filename, revision=revision))
+            if re.fullmatch("[0-9a-f]{40}", revision or "") and _lacks(name, filename, revision):
+                return None
+            bar = _progress_bar(downloaded)
+            return Path(hf_hub_download(name, filename, revision=revision, tqdm_class=bar))
     except LocalEntryNotFoundError as error:  # also an EntryNotFoundError
+        if _lacks(name, filename, revision):
+            return None
         raise _explained(error, name, filename, revision) from error
     except EntryNotFoundError:
         return None
     except Exception as error:
         raise _explained(error, name, filename, revision) from error
+
+
+def commit_of(path: Path) -> str:
+    """The commit of a downloaded file, ``.../snapshots/<commit>/<file>``."""
+    return path.parent.name
+
+
+def _lacks(name: str, filename: str, revision: str | None) -> bool:
+    """Whether the cache remembers that the repository has no such file."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    return try_to_load_from_cache(name, filename, revision=revision) is _CACHED_NO_EXIST
+
+
+def _progress_bar(downloaded: Downloaded) -> Any:
+    """What huggingface_hub takes for a progress bar: it shows nothing, and tells ``downloaded``."""
+    from huggingface_hub import utils
+
+    class Report(utils.tqdm):  # type: ignore[misc]
+        restarts = 0
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if n is not None and n < 0:  # taken back, as the server does not know how to resume
+                self.restarts += 1
+                if self.restarts > MAX_RESTARTS:
+                    raise ConnectionError("it breaks off each time, and cannot be resumed")
+            downloaded(int(self.n), self.total)
+
+        def update_transfer(self, n: float) -> None:
+            """What came over the wire for it, compressed: the file's own bytes are what counts."""
+
+        def set_transfer_postfix_str(self, *args: Any, **options: Any) -> None:
+            """Shows nothing."""
+
+    return Report
 
 
 def _explained(

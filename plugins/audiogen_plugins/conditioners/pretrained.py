@@ -7,13 +7,38 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
-from audiogen_core.models.source import NotCachedError, download, hub_quiet
+from audiogen_core.errors import AudiogenError, InputError, Problem, UnavailableError, UsageError
+from audiogen_core.interfaces.conditioner import BuildContext
+from audiogen_core.models.source import NotCachedError, commit_of, download, hub_quiet
+from audiogen_core.observer import Downloaded
 from audiogen_core.torchaudio_shim import import_torchaudio
+
+CONFIG = "config.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+VOCABULARIES = (
+    "tokenizer.json",
+    "spiece.model",
+    "tokenizer.model",
+    "sentencepiece.bpe.model",
+    "vocab.json",
+    "vocab.txt",
+)
+TOKENIZER = (
+    CONFIG, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "merges.txt",
+    *VOCABULARIES,
+)  # fmt: skip
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+"""The first that there is will do; an index names the files that hold the weights."""
 
 
 def transformers() -> ModuleType:
@@ -41,62 +66,142 @@ def quiet() -> Iterator[None]:
                 logging.enable_progress_bar()
 
 
-def locate(name: str, folder: Path | None, marker: str) -> str:
-    """Where ``name`` is: a local folder, or else a name on the Hub.
+@dataclass(frozen=True)
+class Pretrained:
+    """A text encoder or tokenizer: a local folder, or one commit of a repository on the Hub.
 
-    Args:
-        name: A path, relative to the working directory or to ``folder``, or a Hub name.
-        folder: The model config's folder.
-        marker: The file that a local folder must hold.
+    Attributes:
+        name: What the model config calls it.
+        key: The option that named it, for messages.
+        folder: Where its files are; for the Hub, the commit's folder in the local cache.
+        commit: None for a local folder.
+        downloaded: Is told how downloads go.
     """
-    candidates = [Path(name)] if folder is None else [Path(name), folder / name]
-    return next((str(path) for path in candidates if (path / marker).is_file()), name)
+
+    name: str
+    key: str
+    folder: Path
+    commit: str | None
+    downloaded: Downloaded
+
+    def __str__(self) -> str:
+        """Where it is, for messages."""
+        return str(self.folder) if self.commit is None else self.name
+
+    def identity(self) -> dict[str, Any]:
+        """The name with the commit that was used, or with the folder's full path."""
+        if self.commit is None:
+            return {"name": self.name, "path": str(self.folder.resolve())}
+        return {"name": self.name, "revision": self.commit}
+
+    def config(self) -> dict[str, Any]:
+        """Reads ``config.json``, without importing transformers.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        path = self.folder / CONFIG
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._wrong(f"'{path}' cannot be read: {error}") from None
+        if not isinstance(config, dict):
+            raise self._wrong(f"'{path}' holds no JSON object")
+        return config
+
+    def tokenizer(self) -> Any:
+        """Gets and loads the tokenizer.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+            UnavailableError: It cannot be downloaded.
+        """
+        complete = any((self.folder / file).is_file() for file in VOCABULARIES)
+        for file in TOKENIZER:
+            try:
+                self._get(file)
+            except InputError:
+                # What else filled the cache took no note of the files that the repository lacks.
+                if not complete:
+                    raise
+                break
+        return self._load("AutoTokenizer")
+
+    def model(self, architecture: str, **options: Any) -> Any:
+        """Gets and loads the model as a class of transformers.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+            UnavailableError: It cannot be downloaded.
+        """
+        # What is in the cache comes first.
+        for file in sorted(WEIGHTS, key=lambda file: not (self.folder / file).is_file()):
+            if self._get(file):
+                if file.endswith(".index.json"):
+                    for shard in self._shards(file):
+                        self._get(shard)
+                return self._load(architecture, **options)
+        raise self._wrong(f"'{self}' holds no weights: none of {listed(WEIGHTS)}")
+
+    def _shards(self, index: str) -> set[str]:
+        try:
+            return set(json.loads((self.folder / index).read_text("utf-8"))["weight_map"].values())
+        except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+            raise self._wrong(f"'{self}' cannot be loaded: {index}: {_reason(error)}") from None
+
+    def _get(self, file: str) -> bool:
+        """Whether there is such a file; it is downloaded where need be."""
+        if self.commit is None:
+            return (self.folder / file).is_file()
+        try:
+            return download(self.name, file, self.commit, self.downloaded) is not None
+        except UsageError as error:
+            raise self._wrong(str(error)) from error
+        except AudiogenError as error:
+            raise UnavailableError(Problem(self.key, str(error))) from error
+
+    def _load(self, kind: str, **options: Any) -> Any:
+        try:
+            with quiet():
+                load = getattr(transformers(), kind).from_pretrained
+                return load(str(self.folder), local_files_only=True, **options)
+        except Exception as error:  # each kind of damage has a class of its own
+            raise self._wrong(f"'{self}' cannot be loaded: {_reason(error)}") from error
+
+    def _wrong(self, what: str) -> InputError:
+        return InputError(Problem(self.key, what))
 
 
-def read_config(name: str, folder: Path | None, key: str) -> tuple[str, dict[str, Any]]:
-    """Finds a pretrained model and reads its ``config.json``, without importing transformers.
+def find(name: str, context: BuildContext, key: str, marker: str = CONFIG) -> Pretrained:
+    """Finds a local folder, or else pins the commit of a repository on the Hub.
 
     Args:
-        name: What `locate` takes.
-        folder: The model config's folder.
+        name: A path, relative to the working directory or to the model config's folder, or a name
+            on the Hub.
+        context: Where the model config is, and who is told of downloads.
         key: The option that gave the name, for messages.
-
-    Returns:
-        Where the model is, and its configuration.
+        marker: The file that a local folder must hold.
 
     Raises:
         InputError: There is none; the message says what was tried.
+        UnavailableError: The network or the Hub failed.
     """
-    source = locate(name, folder, "config.json")
-    path = Path(source) / "config.json"
-    if not path.is_file():
-        path = _download(name, folder, key)
+    places = [Path(name)] if context.folder is None else [Path(name), context.folder / name]
+    for place in places:
+        if (place / marker).is_file():
+            return Pretrained(name, key, place, None, context.downloaded)
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(Problem(key, f"'{path}' cannot be read: {error}")) from None
-    if not isinstance(config, dict):
-        raise InputError(Problem(key, f"'{path}' holds no JSON object"))
-    return source, config
-
-
-def not_found(name: str, folder: Path | None, key: str, error: Exception) -> InputError:
-    """The error for a pretrained model that is neither here nor on the Hub."""
-    places = [str(Path.cwd() / name)] + ([] if folder is None else [str(folder / name)])
-    tried = ", ".join(f"folder '{place}'" for place in dict.fromkeys(places))
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return InputError(
-        Problem(key, f"'{name}' was not found; tried {tried}, and the Hugging Face Hub: {reason}")
-    )
-
-
-def _download(name: str, folder: Path | None, key: str) -> Path:
-    try:
-        path = download(name, "config.json")
+        for file in dict.fromkeys((CONFIG, marker)):
+            if (path := download(name, file)) is not None:
+                return Pretrained(name, key, path.parent, commit_of(path), context.downloaded)
     except (UsageError, NotCachedError) as error:
-        raise not_found(name, folder, key, error) from None
-    except AudiogenError as error:  # the network or the Hub failed: the config may well be right
-        raise AudiogenError(f"{key}: {error}") from None
-    if path is None:
-        raise InputError(Problem(key, f"'{name}' is no text model: it has no config.json"))
-    return path
+        tried = listed(dict.fromkeys(str(Path.cwd() / place) for place in places))
+        what = f"'{name}' was not found; tried folder {tried.replace(', ', ', folder ')}"
+        raise InputError(Problem(key, f"{what}, and the Hugging Face Hub: {error}")) from None
+    except AudiogenError as error:
+        raise UnavailableError(Problem(key, str(error))) from None
+    raise InputError(Problem(key, f"'{name}' is no text model: it has no {marker}"))
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -42,7 +42,8 @@ class DPMPP2MSDE(SigmaSampler):
 
     def schedule(self, request: ScheduleRequest) -> Tensor:
         """Poly-exponential sigmas and 0, ``[steps + 1]``."""
-        return request.polyexponential()
+        # A high rho makes levels so close that float32 cannot tell them apart: no step between them.
+        return request.polyexponential().unique_consecutive()
 
     def sample(
         self, model: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, on_step: OnStep

@@ -1,0 +1,191 @@
+"""Sounds with a pitch, and the chords that are made of them.
+
+A function takes a generator and numbers, and returns a sound of any level, float32 `[samples]`.
+Durations are T40s in seconds; brightness goes from 0 (dark) to 1 (bright). The fundamental is the
+strongest partial of every tone, so that its pitch can be read from a spectrum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from audiogen_training.sounds.dsp import (
+    Floats,
+    Signal,
+    decay,
+    hold,
+    mix,
+    oscillate,
+    partials,
+    ramp,
+    tail_times,
+    times,
+    wavetable,
+)
+from audiogen_training.sounds.dsp import sine as sine_of
+
+
+def _filtered(number: Floats, hz: float, brightness: float) -> Floats:
+    """A low-pass filter's gain at each harmonic: it follows the pitch, and opens with brightness."""
+    corner = 2.2 * 14**brightness * max(1.0, 262 / hz) ** 0.5
+    return number ** (0.2 * brightness) / (1 + (number / corner) ** 4) ** 0.5
+
+
+def _held(
+    rng: np.random.Generator, table: Signal, hz: float, duration: float, attack: float
+) -> Signal:
+    release = min(rng.uniform(0.03, 0.08), 0.3 * duration)
+    t = times(duration + release)
+    attack = min(attack, 0.5 * duration)
+    return oscillate(table, t * hz + rng.uniform()) * hold(t, duration, attack, release)
+
+
+def sine(rng: np.random.Generator, *, hz: float, duration: float, attack: float) -> Signal:
+    """A pure tone."""
+    return _held(rng, wavetable(np.ones(1)), hz, duration, attack)
+
+
+def saw(
+    rng: np.random.Generator, *, hz: float, duration: float, attack: float, brightness: float
+) -> Signal:
+    """A sawtooth, band-limited, behind a low-pass filter."""
+    number = partials(hz)
+    table = wavetable(number ** -rng.uniform(0.97, 1.03) * _filtered(number, hz, brightness))
+    return _held(rng, table, hz, duration, attack)
+
+
+def square(
+    rng: np.random.Generator, *, hz: float, duration: float, attack: float, brightness: float
+) -> Signal:
+    """A square wave, band-limited, behind a low-pass filter: odd harmonics only."""
+    number = partials(hz)
+    amplitudes = number ** -rng.uniform(0.97, 1.03) * _filtered(number, hz, brightness)
+    return _held(rng, wavetable(amplitudes * (number % 2)), hz, duration, attack)
+
+
+def organ(
+    rng: np.random.Generator, *, hz: float, duration: float, attack: float, brightness: float
+) -> Signal:
+    """Drawbars at the harmonics 1, 2, 3, 4, 5, 6 and 8, with a tremulant; brightness pulls them out."""
+    amplitudes = np.zeros(8)
+    drawn = np.array([0.75, 0.6, 0.6, 0.45, 0.45, 0.45]) * rng.uniform(0.85, 1.15, 6)
+    # Dark leaves a little of the octave, so that the organ stays more than a sine.
+    amplitudes[[1, 2, 3, 4, 5, 7]] = drawn * np.maximum(brightness, [0.35, 0.2, 0.1, 0, 0, 0])
+    amplitudes[0] = 1
+    table = wavetable(amplitudes[: len(partials(hz))])
+    sound = _held(rng, table, hz, duration, attack)
+    t = np.arange(len(sound)) / len(times(1))
+    tremulant = 1 + rng.uniform(0.1, 0.18) * sine_of(t * rng.uniform(5.5, 7) + rng.uniform())
+    return sound * tremulant.astype(np.float32)
+
+
+def bell(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
+    """A struck bell: partials that are no harmonics, of which the higher die away sooner."""
+    t = tail_times(duration)
+    sound = sine_of(t * hz + rng.uniform()) * decay(t, duration)
+    for ratio, level in ((2.0, 0.5), (2.76, 0.6), (4.1, 0.5), (5.4, 0.55), (6.8, 0.4), (8.9, 0.35)):
+        ratio *= rng.uniform(0.99, 1.01)
+        if hz * ratio < 17_000:
+            level *= 1.5 * (0.1 + 0.9 * brightness) ** (0.4 + 0.35 * ratio**0.7)
+            shorter = duration / (1 + (0.5 - 0.4 * brightness) * (ratio - 1) ** 0.7)
+            sound += np.float32(level) * sine_of(t * hz * ratio + rng.uniform()) * decay(t, shorter)
+    return ramp(t, 0.0015) * sound
+
+
+def pluck(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
+    """A plucked string: a comb of harmonics, of which the higher die away sooner.
+
+    Harmonics of one octave share a decay, as they nearly do on a string: five wavetables do for all.
+    """
+    t = tail_times(duration)
+    cycles = t * hz + rng.uniform()
+    number = partials(hz)
+    # Where the string is plucked takes harmonics out.
+    comb = np.abs(np.sin(np.pi * number * rng.uniform(0.12, 0.2)))
+    tilt = 1.6 - 0.8 * brightness
+    amplitudes = comb / comb[0] * number**-tilt * _filtered(number, hz, brightness) * 0.8
+    amplitudes[0] = 1
+    sound = np.zeros(len(t), dtype=np.float32)
+    for octave in range(int(np.log2(len(number))) + 1):
+        shared = amplitudes * (np.floor(np.log2(number)) == octave)
+        shorter = duration / (1 + (1.1 - 0.7 * brightness) * octave)
+        sound += oscillate(wavetable(shared), cycles) * decay(t, shorter)
+    return ramp(t, 0.002) * sound
+
+
+def bass(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
+    """A synthesiser's bass: a sawtooth whose filter closes while it dies away."""
+    t = tail_times(duration)
+    cycles = t * hz + rng.uniform()
+    number = partials(hz)
+    opened = wavetable(_filtered(number, hz, brightness) / number)
+    closed = wavetable(_filtered(number, hz, 0.5 * brightness - 0.1) / number**1.3)
+    closing = decay(t, rng.uniform(0.5, 0.8) * duration)
+    sound = oscillate(opened, cycles) * closing + oscillate(closed, cycles) * (1 - closing)
+    return ramp(t, 0.004) * sound * decay(t, duration)
+
+
+def pad(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
+    """Three detuned sawtooths that come and go slowly."""
+    attack = min(rng.uniform(0.25, 0.45), 0.4 * duration)
+    release = min(rng.uniform(0.3, 0.5), 0.4 * duration)
+    t = times(duration)
+    number = partials(hz)
+    table = wavetable(_filtered(number, hz, 0.9 * brightness - 0.05) / number)
+    cents = rng.uniform(4, 9)
+    voices = [hz * 2 ** (side * cents / 1200) for side in (-1, 0, 1)]
+    sound = mix([oscillate(table, t * voice + rng.uniform()) for voice in voices])
+    return sound * hold(t, duration - 0.064 * release, attack, release)
+
+
+def _steady(player: Callable[..., Signal]) -> Callable[..., Signal]:
+    def play(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
+        return player(rng, hz=hz, duration=duration, brightness=brightness, attack=0.015)
+
+    return play
+
+
+INSTRUMENTS: Mapping[str, Callable[..., Signal]] = {
+    "organ": _steady(organ),
+    "saw": _steady(saw),
+    "pluck": pluck,
+    "pad": pad,
+    "bell": bell,
+}
+"""What may play a chord."""
+
+
+def _chord(
+    rng: np.random.Generator,
+    third: int,
+    hz: float,
+    duration: float,
+    brightness: float,
+    instrument: str,
+) -> Signal:
+    return mix(
+        [
+            np.float32(level)
+            * INSTRUMENTS[instrument](
+                rng, hz=hz * 2 ** (semitones / 12), duration=duration, brightness=brightness
+            )
+            # The root is the strongest, so that it can be read from a spectrum.
+            for semitones, level in ((0, 1.0), (third, 0.75), (7, 0.7))
+        ]
+    )
+
+
+def major(
+    rng: np.random.Generator, *, hz: float, duration: float, brightness: float, instrument: str
+) -> Signal:
+    """The major triad on `hz`, in root position."""
+    return _chord(rng, 4, hz, duration, brightness, instrument)
+
+
+def minor(
+    rng: np.random.Generator, *, hz: float, duration: float, brightness: float, instrument: str
+) -> Signal:
+    """The minor triad on `hz`, in root position."""
+    return _chord(rng, 3, hz, duration, brightness, instrument)
