@@ -151,14 +151,14 @@ class Bar(Display):
 
     def stage(self, what: str) -> None:
         """The bar's label; how long it will take is not known."""
-        self._progress.reset(self._task, description=what, total=None, count="")
+        # A new task: rich takes "no total" for "the total as it was".
+        self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(what, total=None, count="")
 
     def downloaded(self, done: int, total: int | None) -> None:
         """Moves the bar."""
         of = f"/{decimal(total)}" if total is not None else ""
-        self._progress.update(
-            self._task, completed=done, total=total, count=f"{decimal(done)}{of}"
-        )
+        self._progress.update(self._task, completed=done, total=total, count=f"{decimal(done)}{of}")
 
     def step(self, done: int, total: int | None) -> None:
         """Moves the bar."""

@@ -33,6 +33,7 @@ class Repository:
         status: What answers every request: 500 for a Hub that is down, 200 for what is no Hub.
         cuts: How often the transfer of a file will break off in the middle.
         short: Files that arrive with fewer bytes than were announced.
+        resumes: Whether the rest of a file can be asked for.
     """
 
     commits: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Repository:
     status: int | None = None
     cuts: Counter[str] = field(default_factory=Counter)
     short: tuple[str, ...] = ()
+    resumes: bool = True
 
     def commit(self, files: Mapping[str, bytes], *refs: str) -> str:
         """Adds a commit and points ``main``, or other branches and tags, at it."""
@@ -236,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Sends a file, or the rest of it, as well as the repository lets it."""
         headers = {**(headers or {}), "Accept-Ranges": "bytes"}
         size, status, start = len(content), 200, 0
-        if (wanted := self.headers.get("Range")) is not None:
+        if repository.resumes and (wanted := self.headers.get("Range")) is not None:
             status, start = 206, int(wanted.removeprefix("bytes=").rstrip("-"))
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
         end, sent = size, size

@@ -57,7 +57,7 @@ class Prepared:
     plan: Plan
 
     def load(self, observer: Observer) -> None:
-        """Gets the weights and loads them: the conditioners' own first, which may be wrong names."""
+        """Gets the weights and loads them: first those that the model config names."""
         request = self.request
         dtype = half_type(request.device) if request.half else torch.float32
         observer.stage("preparing the conditioners")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from audiogen_core.testing.tiny_model import tiny_config
+from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from tests.conftest import Result, audiogen_process
 from tests.hub_server import Hub, Request
 
@@ -27,7 +30,10 @@ import contextlib, io, json, sys, time
 sleep = time.sleep
 time.sleep = lambda seconds: sleep(min(seconds, 0.01))
 
+from audiogen_cli import display
 from audiogen_cli.app import main
+
+exec(sys.argv[1])
 
 results = []
 for arguments in json.load(sys.stdin):
@@ -71,10 +77,12 @@ class Machine:
             *arguments(config, *args, model=model), **self.environment(**changes)
         )
 
-    def commands(self, lists: Sequence[Sequence[str]], **changes: str) -> list[Result]:
+    def commands(
+        self, lists: Sequence[Sequence[str]], before: str = "", **changes: str
+    ) -> list[Result]:
         """One command after the other, with little waiting in between."""
         done = subprocess.run(
-            [sys.executable, "-c", COMMANDS],
+            [sys.executable, "-c", COMMANDS, before],
             input=json.dumps(lists),
             capture_output=True,
             text=True,
@@ -107,12 +115,18 @@ def model_files(tiny_model: Path) -> Mapping[str, bytes]:
     }
 
 
+@pytest.fixture(scope="module")
+def text_files(tiny_model: Path) -> Mapping[str, bytes]:
+    """What the repository of the text encoder holds."""
+    return {path.name: path.read_bytes() for path in (tiny_model / "t5").iterdir()}
+
+
 @pytest.fixture
-def hub(tiny_model: Path, model_files: Mapping[str, bytes]) -> Iterator[Hub]:
+def hub(model_files: Mapping[str, bytes], text_files: Mapping[str, bytes]) -> Iterator[Hub]:
     """A Hub that holds the tiny model and its text encoder."""
     with Hub() as hub:
         hub.add(MODEL, model_files)
-        hub.add(TEXT, {path.name: path.read_bytes() for path in (tiny_model / "t5").iterdir()})
+        hub.add(TEXT, text_files)
         yield hub
 
 
@@ -148,13 +162,20 @@ def test_a_model_is_downloaded_once(
 ) -> None:
     """Config, text encoder, weights, in that order; then the cache is enough, even with no Hub."""
     config = write_config()
-    commit = hub.repositories[MODEL].refs["main"]
+    commit, text = (hub.repositories[name].refs["main"] for name in (MODEL, TEXT))
     audio, metadata = made(machine.generate(config, HF_TOKEN=TOKEN))
-    assert metadata["model"] == {"pretrained_name": MODEL, "revision": commit}
-    names = [one.path.rpartition("/")[2] for one in hub.requests if "/resolve/" in one.path]
-    assert names.index("model_config.json") < names.index("config.json")
-    assert names.index("config.json") < names.index("model.safetensors")
+    assert metadata["model"] == {
+        "pretrained_name": MODEL,
+        "revision": commit,
+        "conditioners": {"prompt": {"name": TEXT, "revision": text}},
+    }
     resolved = [one for one in hub.requests if "/resolve/" in one.path]
+    assert [one.path for one in resolved if one.method == "GET"][:2] == [
+        f"/{MODEL}/resolve/main/model_config.json",
+        f"/{TEXT}/resolve/main/config.json",
+    ]
+    stored = [one.path.split("/")[2] for one in hub.requests if one.storage]
+    assert stored == ["tiny-t5", "tiny-audio"]
     assert {one.token for one in resolved} == {TOKEN}
     stored = [one for one in hub.requests if one.storage]
     assert {one.token for one in stored} == {None}
@@ -163,9 +184,124 @@ def test_a_model_is_downloaded_once(
     hub.requests.clear()
     assert made(machine.generate(config, HF_HUB_OFFLINE="1")) == (audio, metadata)
     assert hub.requests == []
+    assert made(machine.generate(config)) == (audio, metadata)
+    resolved = [one for one in hub.requests if "/resolve/" in one.path]
+    assert [(one.method, one.path) for one in resolved] == [
+        ("HEAD", f"/{MODEL}/resolve/main/model_config.json"),
+        ("HEAD", f"/{TEXT}/resolve/main/config.json"),
+    ]
     hub.close()
+    began = time.monotonic()
+    assert made(machine.generate(config)) == (audio, metadata)
+    assert time.monotonic() - began < 40  # it starts in ten, and once waited for 46 more
+
+
+def test_a_text_encoder_comes_from_one_commit(
+    machine: Machine,
+    hub: Hub,
+    text_files: Mapping[str, bytes],
+    write_config: Callable[..., Path],
+) -> None:
+    """The one that its config came from, even when the branch moves on."""
+    repository = hub.repositories[TEXT]
+    first = repository.refs["main"]
+
+    def move(request: Request) -> None:
+        if request.path.endswith("/tokenizer_config.json"):
+            repository.commit(dict.fromkeys(text_files, b"not for this config"))
+
+    hub.before = move
+    _, metadata = made(machine.generate(write_config()))
+    assert repository.refs["main"] != first
+    assert metadata["model"]["conditioners"]["prompt"] == {"name": TEXT, "revision": first}
+
+
+def test_a_cache_that_others_filled_will_do(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """One that knows nothing of files that are not there, with offline mode or no network."""
+    config = write_config()
+    audio = made(machine.generate(config))
+    for folder in machine.home.glob("hub/*/.no_exist"):
+        shutil.rmtree(folder)
+    hub.close()
+    assert made(machine.generate(config, HF_HUB_OFFLINE="1")) == audio
     [gone] = machine.commands([arguments(config)])
-    assert made(gone) == (audio, metadata)
+    assert made(gone) == audio
+
+
+def shards(text_files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The text encoder with its weights in two files."""
+    from safetensors.torch import load, save
+
+    weights = load(text_files["model.safetensors"])
+    names = {
+        name: f"model-0000{index % 2 + 1}-of-00002.safetensors"
+        for index, name in enumerate(weights)
+    }
+    index = {"metadata": {}, "weight_map": names}
+    return {
+        "model.safetensors.index.json": json.dumps(index).encode(),
+        **{
+            file: save({name: weights[name] for name in names if names[name] == file})
+            for file in set(names.values())
+        },
+    }
+
+
+def pickled(text_files: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """The text encoder with its weights as they once were saved."""
+    import torch
+    from safetensors.torch import load
+
+    file = io.BytesIO()
+    torch.save(load(text_files["model.safetensors"]), file)
+    return {"pytorch_model.bin": file.getvalue()}
+
+
+def test_text_encoders_have_weights_of_several_kinds(
+    machine: Machine,
+    hub: Hub,
+    model_files: Mapping[str, bytes],
+    text_files: Mapping[str, bytes],
+    write_config: Callable[..., Path],
+) -> None:
+    """Each is found, and nothing but what is needed is downloaded."""
+    others = dict.fromkeys(("tf_model.h5", "flax_model.msgpack", "onnx/a.onnx"), b"not for us")
+    files = {key: value for key, value in text_files.items() if key != "model.safetensors"}
+    commands = [arguments(write_config("0.json", output={"output_dir": str(machine.home / "0")}))]
+    for index, weights in enumerate([shards, pickled], 1):
+        text, model = f"acme/text-{index}", f"acme/model-{index}"
+        hub.add(text, {**files, **weights(text_files), **others})
+        hub.add(model, {**model_files, "model_config.json": with_text(text)})
+        folder = {"output_dir": str(machine.home / str(index))}
+        commands.append(arguments(write_config(f"{index}.json", output=folder), model=model))
+    [audio] = {made(one)[0] for one in machine.commands(commands)}
+    assert not [one for one in hub.requests if one.path.endswith(tuple(others))]
+    hub.requests.clear()
+    assert {made(one)[0] for one in machine.commands(commands, HF_HUB_OFFLINE="1")} == {audio}
+    assert hub.requests == []
+
+
+def test_a_tokenizer_comes_without_weights(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A ``lut`` conditioner needs no more than the tokenizer's files."""
+    model = tiny_config()
+    options = {"tokenizer_name": "t5", "max_length": 16}
+    model["model"]["conditioning"]["configs"][0] |= {"type": "lut", "config": options}
+    folder = write_tiny_model(tmp_path / "model", model)
+    options["tokenizer_name"] = TEXT
+    weights = (folder / "model.safetensors").read_bytes()
+    files = {"model_config.json": json.dumps(model).encode(), "model.safetensors": weights}
+    hub.add("acme/lut", files)
+    audio, metadata = made(machine.generate(write_config(), model="acme/lut"))
+    revision = hub.repositories[TEXT].refs["main"]
+    assert metadata["model"]["conditioners"] == {"prompt": {"name": TEXT, "revision": revision}}
+    assert not hub.asked_for(TEXT, "model.safetensors")
+    hub.requests.clear()
+    offline = machine.generate(write_config(), model="acme/lut", HF_HUB_OFFLINE="1")
+    assert made(offline) == (audio, metadata)
 
 
 def test_a_revision_is_a_branch_a_tag_or_a_commit(
@@ -202,7 +338,7 @@ def test_a_revision_is_a_branch_a_tag_or_a_commit(
     for result in results:
         one, metadata = made(result)
         audio.add(one)
-        assert metadata["model"] == {"pretrained_name": MODEL, "revision": first}
+        assert metadata["model"]["revision"] == first
     assert len(audio) == 1
     assert refusal(unknown, 2) == f"{MODEL}: revision 'never' does not exist"
 
@@ -273,27 +409,72 @@ def test_a_broken_transfer_is_resumed(
     assert not list(machine.home.rglob("*.incomplete"))
 
 
+def test_a_server_that_cannot_resume_is_left(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """huggingface_hub alone would start anew for ever, as bytes come in each time."""
+    files = {"model_config.json": with_text(TEXT), "model.safetensors": bytes(24 * 10**6)}
+    repository = hub.add(MODEL, files, resumes=False)
+    repository.cuts["model.safetensors"] = 1000
+    [broken] = machine.commands([arguments(write_config())])
+    message = refusal(broken, 1)
+    assert message.startswith(f"{MODEL}: downloading model.safetensors failed: it breaks off each")
+    transfers = [one for one in hub.asked_for(MODEL, "model.safetensors") if one.storage]
+    assert len(transfers) < 20
+
+
+def on_terminal(machine: Machine, *args: str) -> tuple[int, str]:
+    """The exit code of the command, and what a terminal sees of its standard error."""
+    pty = pytest.importorskip("pty")
+    main, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "audiogen_cli", *args],
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+        env={**os.environ, **machine.environment(HF_HUB_DISABLE_PROGRESS_BARS="0")},
+    )
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # how the end of a terminal is told
+        while part := os.read(main, 10**6):
+            shown += part
+    os.close(main)
+    return process.wait(300), shown.decode()
+
+
 def test_a_terminal_sees_one_display(
     machine: Machine, hub: Hub, write_config: Callable[..., Path]
 ) -> None:
-    """huggingface_hub's progress bars stay away: a quiet run that fails shows one line."""
-    pty = pytest.importorskip("pty")
-    hub.add(MODEL, {"model_config.json": with_text(TEXT), "model.safetensors": bytes(10**7)})
-    main, terminal = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-m", "audiogen_cli", *arguments(write_config(), "--quiet")],
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-        env={**os.environ, **machine.environment()},
-        timeout=300,
-    )
-    os.close(terminal)
-    shown = os.read(main, 10**6).decode()
-    os.close(main)
-    assert done.returncode == 2
-    assert done.stdout == b""
+    """The download shows in our own bar, and not at all when quiet; huggingface_hub's stay away."""
+    files = {"model_config.json": with_text(TEXT), "model.safetensors": bytes(24 * 10**6)}
+    repository = hub.add(MODEL, files)
+    config = write_config()
+    repository.cuts["model.safetensors"] = 1  # for a second, it stands at the first 10 MB
+    code, shown = on_terminal(machine, *arguments(config, "--quiet"))
+    assert code == 2
     assert shown.startswith("error: ")
     assert shown.count("\n") == 1
+
+    shutil.rmtree(machine.home)
+    repository.cuts["model.safetensors"] = 1
+    code, shown = on_terminal(machine, *arguments(config))
+    assert code == 2
+    assert "getting the weights" in shown
+    assert "10.5 MB/24.0 MB" in shown
+    assert "model.safetensors:" not in shown.partition("error: ")[0]  # nor "%|", as tqdm has it
+    assert "%|" not in shown
+
+
+def test_a_pipe_sees_a_line_now_and_then(
+    machine: Machine, hub: Hub, write_config: Callable[..., Path]
+) -> None:
+    """It says how much of the file has arrived."""
+    files = {"model_config.json": with_text(TEXT), "model.safetensors": bytes(24 * 10**6)}
+    hub.add(MODEL, files)
+    [result] = machine.commands(
+        [arguments(write_config())], before="display.SECONDS_BETWEEN_LINES = 0"
+    )
+    assert "downloaded 10.5 MB of 24.0 MB\ndownloaded 21.0 MB of 24.0 MB\n" in result.err
 
 
 @dataclass(frozen=True)
@@ -348,14 +529,56 @@ REFUSALS = {
         model="acme/empty-text",
     ),
     "text encoder is down": Refused(
-        1, "t5_model_name: acme/down: {url} answered with HTTP 500", model="acme/down-text"
+        1,
+        "acme/down-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "acme/down: {url} answered with HTTP 500",
+        model="acme/down-text",
+    ),
+    "broken text encoder": Refused(
+        2,
+        "acme/broken-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "'acme/broken' cannot be loaded: ",
+        model="acme/broken-text",
+    ),
+    "text encoder without weights": Refused(
+        2,
+        "acme/light-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "'acme/light' holds no weights: none of 'model.safetensors', ",
+        model="acme/light-text",
+    ),
+    "text encoder without tokenizer": Refused(
+        2,
+        "acme/mute-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "'acme/mute' holds no tokenizer: none of 'tokenizer.json', ",
+        model="acme/mute-text",
+    ),
+    "wrong length of text encoder": Refused(
+        1,
+        "acme/cut-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+        "acme/cut: downloading model.safetensors failed: ",
+        model="acme/cut-text",
     ),
 }
 
 
+TEXTS = {
+    "no-text": "none",
+    "gated-text": "gated",
+    "empty-text": "empty",
+    "down-text": "down",
+    "broken-text": "broken",
+    "light-text": "light",
+    "cut-text": "cut",
+    "mute-text": "mute",
+}
+"""Models whose text encoder is the matter."""
+
+
 @pytest.fixture(scope="module")
 def refusals(
-    model_files: Mapping[str, bytes], tmp_path_factory: pytest.TempPathFactory
+    model_files: Mapping[str, bytes],
+    text_files: Mapping[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Hub, dict[str, Result]]]:
     """What came of every one of them, with a token that opens nothing."""
     folder = tmp_path_factory.mktemp("refusals")
@@ -367,12 +590,16 @@ def refusals(
         hub.add("acme/gated", model_files, gated=True)
         hub.add("acme/down", model_files, status=500)
         hub.add("acme/portal", model_files, status=200)
-        hub.add(TEXT, {"config.json": b'{"d_model": 64}'})
+        hub.add(TEXT, text_files)
+        hub.add("acme/broken", {**text_files, "model.safetensors": b"{"})
+        hub.add("acme/cut", text_files, short=("model.safetensors",))
+        light = {key: value for key, value in text_files.items() if key != "model.safetensors"}
+        hub.add("acme/light", light)
+        mute = {name: text_files[name] for name in ("config.json", "model.safetensors")}
+        hub.add("acme/mute", mute)
         hub.add("acme/empty", {"model_config.json": with_text(TEXT)})
         hub.add("acme/short", model_files, short=("model.safetensors",))
-        for name, text in {
-            "no-text": "none", "gated-text": "gated", "empty-text": "empty", "down-text": "down"
-        }.items():  # fmt: skip
+        for name, text in TEXTS.items():
             files = {**model_files, "model_config.json": with_text(f"acme/{text}")}
             hub.add(f"acme/{name}", files)
         results = Machine(hub, folder / "home").commands(
@@ -395,7 +622,7 @@ def test_a_text_encoder_is_looked_for_before_weights(
 ) -> None:
     """No weights were asked for where it cannot be had."""
     hub, _ = refusals
-    for name in ("no-text", "gated-text", "empty-text", "down-text"):
+    for name in TEXTS:
         assert hub.asked_for(f"acme/{name}", "model_config.json")
         assert not hub.asked_for(f"acme/{name}", "model.safetensors")
 

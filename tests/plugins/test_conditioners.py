@@ -430,12 +430,31 @@ def test_a_config_of_something_else_is_an_error(content: str, message: str, tmp_
         built(T5Conditioner, {"t5_model_name": str(tmp_path)})
 
 
-def test_weights_that_cannot_be_loaded_are_an_error(text_encoders: Path, tmp_path: Path) -> None:
-    """A folder with a config but without weights is one."""
-    (tmp_path / "config.json").write_bytes((text_encoders / "t5" / "config.json").read_bytes())
-    module = built(T5Conditioner, {"t5_model_name": str(tmp_path)}, 16)
-    with pytest.raises(InputError, match="cannot be loaded"):
-        module.prepare(torch.device("cpu"), torch.float32)
+def test_what_cannot_be_loaded_is_an_error(text_encoders: Path, tmp_path: Path) -> None:
+    """A folder without tokenizer, without weights, and with damaged ones."""
+    module = None
+    for names, message in (
+        (["config.json"], "holds no tokenizer: none of 'tokenizer.json', "),
+        (["tokenizer.json", "tokenizer_config.json"], "holds no weights: none of 'model.safete"),
+        (["model.safetensors"], "cannot be loaded: "),
+    ):
+        for name in names:
+            content = (text_encoders / "t5" / name).read_bytes()
+            (tmp_path / name).write_bytes(content[:99] if name == "model.safetensors" else content)
+        module = module or built(T5Conditioner, {"t5_model_name": str(tmp_path)}, 16)
+        with pytest.raises(InputError, match=f"^t5_model_name: '{tmp_path}' {message}"):
+            module.prepare(torch.device("cpu"), torch.float32)
+
+
+def test_text_conditioners_tell_what_they_use(text_encoders: Path) -> None:
+    """Of a local folder, the name and the full path; the others say nothing."""
+    expected = {"name": "t5", "path": str(text_encoders / "t5")}
+    text: list[tuple[type[Conditioner], str]] = [
+        (T5Conditioner, "t5_model_name"), (LookupConditioner, "tokenizer_name")
+    ]  # fmt: skip
+    for plugin, key in text:
+        assert built(plugin, {key: "t5"}, folder=text_encoders).identity() == expected
+    assert built(NumberConditioner, {"min_val": 0, "max_val": 1}).identity() == {}
 
 
 def test_a_tokenizer_that_is_nowhere_is_an_error(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def _progress_bar(downloaded: Downloaded) -> Any:
     """What huggingface_hub takes for a progress bar: it shows nothing, and tells ``downloaded``."""
     from huggingface_hub import utils
 
-    class Report(utils.tqdm):  # type: ignore[misc]
+    class Report(utils.tqdm):  # type: ignore[misc, name-defined]
         restarts = 0
 
         def __init__(self, *args: Any, **options: Any) -> None:

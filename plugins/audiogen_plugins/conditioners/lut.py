@@ -14,6 +14,7 @@ from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embe
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
+from audiogen_plugins.conditioners.pretrained import Pretrained
 
 
 class LookupOptions(PluginOptions):
@@ -46,6 +47,7 @@ class LookupConditioner(Conditioner):
 
     Args:
         output_dim: Channels of the tokens.
+        source: Where the tokenizer is from.
         tokenizer: A tokenizer of transformers.
         vocabulary: How many tokens it knows.
         max_length: The number of tokens of the embedding.
@@ -60,6 +62,7 @@ class LookupConditioner(Conditioner):
         self,
         output_dim: int,
         *,
+        source: Pretrained,
         tokenizer: Callable[..., Any],
         vocabulary: int,
         max_length: int = 1024,
@@ -70,6 +73,7 @@ class LookupConditioner(Conditioner):
         self.token_embedder = nn.Embedding(vocabulary, output_dim)
         self.proj_out = projection(output_dim, output_dim, always=project_out)
         self.abs_pos_emb = PositionEmbedding(output_dim, max_length) if use_abs_pos_emb else None
+        self.source = source
         self.tokenizer = tokenizer
         self.max_length = max_length
 
@@ -78,19 +82,18 @@ class LookupConditioner(Conditioner):
         """Makes the module, for which the tokenizer is loaded.
 
         Raises:
-            InputError: The tokenizer was not found.
+            InputError: The tokenizer was not found, or is damaged.
+            UnavailableError: The network or the Hub failed.
         """
-        name, folder = options.tokenizer_name, context.folder
-        source = pretrained.locate(name, folder, "tokenizer_config.json")
-        try:
-            with pretrained.quiet():
-                tokenizer = pretrained.transformers().AutoTokenizer.from_pretrained(source)
-        except Exception as error:  # offline, unknown, gated, damaged: each has its own class
-            raise pretrained.not_found(name, folder, "tokenizer_name", error) from error
+        source = pretrained.find(
+            options.tokenizer_name, context, "tokenizer_name", marker=pretrained.TOKENIZER_CONFIG
+        )
+        tokenizer = source.tokenizer()
         if options.special_tokens:
             tokenizer.add_special_tokens({"additional_special_tokens": options.special_tokens})
         return cls(
             context.output_dim,
+            source=source,
             tokenizer=tokenizer,
             vocabulary=len(tokenizer),
             max_length=options.max_length,
@@ -106,6 +109,10 @@ class LookupConditioner(Conditioner):
             ValueError: It is none.
         """
         check_text(value)
+
+    def identity(self) -> dict[str, Any]:
+        """The tokenizer's name with the commit that was used, or with its folder."""
+        return self.source.identity()
 
     def forward(
         self,

@@ -12,7 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from audiogen_core.errors import AudiogenError, InputError, Problem, UnavailableError, UsageError
+from audiogen_core.errors import (
+    AudiogenError,
+    InputError,
+    Problem,
+    UnavailableError,
+    UsageError,
+    listed,
+)
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.models.source import NotCachedError, commit_of, download, hub_quiet
 from audiogen_core.observer import Downloaded
@@ -21,23 +28,17 @@ from audiogen_core.torchaudio_shim import import_torchaudio
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 VOCABULARIES = (
-    "tokenizer.json",
-    "spiece.model",
-    "tokenizer.model",
-    "sentencepiece.bpe.model",
-    "vocab.json",
+    "tokenizer.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.json",
     "vocab.txt",
-)
+)  # fmt: skip
 TOKENIZER = (
     CONFIG, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json", "merges.txt",
     *VOCABULARIES,
 )  # fmt: skip
 WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
+    "model.safetensors", "model.safetensors.index.json",
+    "pytorch_model.bin", "pytorch_model.bin.index.json",
+)  # fmt: skip
 """The first that there is will do; an index names the files that hold the weights."""
 
 
@@ -125,7 +126,12 @@ class Pretrained:
                 if not complete:
                     raise
                 break
-        return self._load("AutoTokenizer")
+        tokenizer = self._load("AutoTokenizer")
+        # Without its vocabulary, a T5 tokenizer would load all the same, and know no word.
+        needed = {*tokenizer.vocab_files_names.values()}
+        if needed and not any((self.folder / file).is_file() for file in {*needed, *VOCABULARIES}):
+            raise self._wrong(f"'{self}' holds no tokenizer: none of {listed(VOCABULARIES)}")
+        return tokenizer
 
     def model(self, architecture: str, **options: Any) -> Any:
         """Gets and loads the model as a class of transformers.
@@ -195,13 +201,14 @@ def find(name: str, context: BuildContext, key: str, marker: str = CONFIG) -> Pr
             if (path := download(name, file)) is not None:
                 return Pretrained(name, key, path.parent, commit_of(path), context.downloaded)
     except (UsageError, NotCachedError) as error:
-        tried = listed(dict.fromkeys(str(Path.cwd() / place) for place in places))
-        what = f"'{name}' was not found; tried folder {tried.replace(', ', ', folder ')}"
-        raise InputError(Problem(key, f"{what}, and the Hugging Face Hub: {error}")) from None
+        places[0] = Path.cwd() / name
+        tried = ", ".join(f"folder '{place}'" for place in dict.fromkeys(places))
+        what = f"'{name}' was not found; tried {tried}, and the Hugging Face Hub: {error}"
+        raise InputError(Problem(key, what)) from None
     except AudiogenError as error:
         raise UnavailableError(Problem(key, str(error))) from None
     raise InputError(Problem(key, f"'{name}' is no text model: it has no {marker}"))
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return " ".join(str(error).split()) or type(error).__name__

@@ -15,6 +15,7 @@ from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embe
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
+from audiogen_plugins.conditioners.pretrained import Pretrained
 
 
 class T5Options(PluginOptions):
@@ -52,7 +53,7 @@ class T5Conditioner(Conditioner):
 
     Args:
         output_dim: Channels of the tokens.
-        source: A folder or a Hub name.
+        source: The tokenizer and the text encoder.
         text_dim: Channels of the text encoder.
         max_length: The number of tokens.
         project_out: Projects even where ``text_dim`` equals ``output_dim``.
@@ -65,7 +66,7 @@ class T5Conditioner(Conditioner):
         self,
         output_dim: int,
         *,
-        source: str,
+        source: Pretrained,
         text_dim: int,
         max_length: int = 128,
         project_out: bool = False,
@@ -82,10 +83,10 @@ class T5Conditioner(Conditioner):
 
         Raises:
             InputError: The text encoder was not found, or is no T5.
+            UnavailableError: The network or the Hub failed.
         """
-        name, key = options.t5_model_name, "t5_model_name"
-        source, config = pretrained.read_config(name, context.folder, key)
-        text_dim = config.get("d_model")
+        source = pretrained.find(options.t5_model_name, context, key := "t5_model_name")
+        text_dim = source.config().get("d_model")
         if not isinstance(text_dim, int):
             raise InputError(Problem(key, f"'{source}' is no T5: its config has no d_model"))
         return cls(
@@ -106,12 +107,17 @@ class T5Conditioner(Conditioner):
         check_text(value)
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Loads the text encoder.
+        """Gets and loads the text encoder.
 
         Raises:
             InputError: It cannot be loaded.
+            UnavailableError: It cannot be downloaded.
         """
         self._text_encoder = self._loaded(device, dtype)
+
+    def identity(self) -> dict[str, Any]:
+        """The text encoder's name with the commit that was used, or with its folder."""
+        return self.source.identity()
 
     def forward(
         self,
@@ -137,15 +143,8 @@ class T5Conditioner(Conditioner):
         return Embedding(tokens * mask[:, :, None], mask)
 
     def _loaded(self, device: torch.device, dtype: torch.dtype) -> TextEncoder:
-        package = pretrained.transformers()
-        try:
-            with pretrained.quiet():
-                tokenizer = package.AutoTokenizer.from_pretrained(self.source)
-                model = package.T5EncoderModel.from_pretrained(self.source, dtype=dtype)
-        except Exception as error:  # missing files, no network, a damaged checkpoint
-            raise InputError(
-                Problem("t5_model_name", f"'{self.source}' cannot be loaded: {error}")
-            ) from error
+        tokenizer = self.source.tokenizer()
+        model: nn.Module = self.source.model("T5EncoderModel", dtype=dtype)
         model.eval().requires_grad_(requires_grad=False)
         if dtype == torch.float32:
             round_to_half(model)

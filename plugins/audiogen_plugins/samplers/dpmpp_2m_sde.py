@@ -42,7 +42,7 @@ class DPMPP2MSDE(SigmaSampler):
 
     def schedule(self, request: ScheduleRequest) -> Tensor:
         """Poly-exponential sigmas and 0, ``[steps + 1]``."""
-        # A high rho makes levels so close that float32 cannot tell them apart: no step between them.
+        # A high rho brings levels closer than float32 can tell apart: they become one.
         return request.polyexponential().unique_consecutive()
 
     def sample(

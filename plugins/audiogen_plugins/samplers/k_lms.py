@@ -44,7 +44,7 @@ class KLMS(SigmaSampler):
 
     def schedule(self, request: ScheduleRequest) -> Tensor:
         """Poly-exponential sigmas and 0, ``[steps + 1]``."""
-        # A high rho makes levels so close that float32 cannot tell them apart: no step between them.
+        # A high rho brings levels closer than float32 can tell apart: they become one.
         return request.polyexponential().unique_consecutive()
 
     def sample(

@@ -1,0 +1,43 @@
+"""What the displays say of a download."""
+
+from __future__ import annotations
+
+import pytest
+
+from audiogen_cli import display
+from audiogen_cli.display import Bar, Lines, Quiet
+
+
+def test_lines_report_a_download_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often they are told; the total is left out where nobody knows it."""
+    seconds = iter(range(100))
+    monkeypatch.setattr(display.time, "monotonic", lambda: float(next(seconds)))
+    lines = Lines()
+    lines.stage("getting the weights")
+    for done in range(10):
+        lines.downloaded(done * 10**9, 9 * 10**9 if done < 6 else None)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "getting the weights", "downloaded 4.0 GB of 9.0 GB", "downloaded 9.0 GB"
+    ]  # fmt: skip
+
+
+def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
+    """With what has arrived, of how much; and the next stage begins at nothing."""
+    with Bar() as bar:
+        bar.stage("getting the weights")
+        [task] = bar._progress.tasks
+        bar.downloaded(3 * 10**9, 4 * 10**9)
+        assert (task.percentage, task.fields["count"]) == (75, "3.0 GB/4.0 GB")
+        bar.downloaded(3 * 10**9, None)
+        assert task.fields["count"] == "3.0 GB"
+        bar.stage("loading the model")
+        assert (task.completed, task.total, task.fields["count"]) == (0, None, "")
+
+
+def test_a_quiet_run_says_nothing_of_a_download(capsys: pytest.CaptureFixture[str]) -> None:
+    """On either stream."""
+    Quiet().downloaded(1, 2)
+    assert capsys.readouterr() == ("", "")
