@@ -34,6 +34,7 @@ def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
         bar.downloaded(3 * 10**9, None)
         assert task.fields["count"] == "3.0 GB"
         bar.stage("loading the model")
+        [task] = bar._progress.tasks
         assert (task.completed, task.total, task.fields["count"]) == (0, None, "")
 
 

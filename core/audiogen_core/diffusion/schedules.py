@@ -23,6 +23,11 @@ def polyexponential(steps: int, sigma_min: float, sigma_max: float, rho: float) 
     return torch.cat([sigmas, sigmas.new_zeros(1)])
 
 
+def distinct(levels: Tensor) -> Tensor:
+    """Without the levels that equal the one before, ``[levels]``."""
+    return torch.cat([levels[:1], levels[1:][levels[1:] != levels[:-1]]])
+
+
 def linear(steps: int, sigma_max: float) -> Tensor:
     """Times spaced evenly from min(sigma_max, 1) to 0, ``[steps + 1]``."""
     return torch.linspace(min(sigma_max, 1.0), 0, steps + 1)

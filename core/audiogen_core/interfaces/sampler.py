@@ -105,6 +105,15 @@ class ScheduleRequest:
 
         return polyexponential(self.steps, self.sigma_min, self.sigma_max, self.rho)
 
+    def distinct_polyexponential(self) -> Tensor:
+        """The same for samplers that divide by the size of a step.
+
+        A high ``rho`` brings levels closer than float32 can tell apart: they become one.
+        """
+        from audiogen_core.diffusion.schedules import distinct
+
+        return distinct(self.polyexponential())
+
     def linear(self) -> Tensor:
         """``[steps + 1]`` times spaced evenly from min(sigma_max, 1) to 0."""
         from audiogen_core.diffusion.schedules import linear

@@ -44,8 +44,7 @@ class KLMS(SigmaSampler):
 
     def schedule(self, request: ScheduleRequest) -> Tensor:
         """Poly-exponential sigmas and 0, ``[steps + 1]``."""
-        # A high rho brings levels closer than float32 can tell apart: they become one.
-        return request.polyexponential().unique_consecutive()
+        return request.distinct_polyexponential()
 
     def sample(
         self,
