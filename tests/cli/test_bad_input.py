@@ -21,7 +21,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from audiogen_core.testing.tiny_model import random_weights, tiny_config
+from audiogen_core.testing.tiny_model import random_weights, tiny_config, write_tiny_text_encoder
 from tests.conftest import Command, Result, audiogen_process
 
 GONE = object()
@@ -93,6 +93,8 @@ class Case:
 
 
 POSIX = ("linux", "darwin")
+LONG = "long" * 100
+"""Longer than file systems allow."""
 
 
 def in_config(name: str, config: Edits | bytes, message: str, **others: Any) -> Case:
@@ -1580,6 +1582,15 @@ MODEL = [
             "'./nowhere' is not a repository name like 'owner/name'"
         ),
     ),
+    in_model(
+        "t5 folder of a name too long",
+        {"model.conditioning.configs.0.config.t5_model_name": LONG},
+        (
+            f"model.conditioning.configs[0].config.t5_model_name: '{LONG}' was not found; tried "
+            f"folder '{{cwd}}/{LONG}', folder 'model/{LONG}', and the Hugging Face Hub: "
+            f"'{LONG}' is not a repository name like 'owner/name'"
+        ),
+    ),
     Case(
         "t5 folder without d_model",
         (
@@ -1683,6 +1694,17 @@ USAGE = [
         "a.ckpt: checkpoint is not a file",
         args=("--ckpt-path", "a.ckpt"),
         files={"a.ckpt": None},
+    ),
+    Case(
+        "a checkpoint below a file",
+        "config.json/a.ckpt: checkpoint does not exist",
+        args=("--ckpt-path", "config.json/a.ckpt"),
+    ),
+    Case(
+        "a checkpoint of a name too long",
+        f"{LONG}.ckpt: checkpoint cannot be read: File name too long",
+        args=("--ckpt-path", f"{LONG}.ckpt"),
+        only=POSIX,
     ),
     Case(
         "a checkpoint of another ending",
@@ -1911,6 +1933,14 @@ def tensors(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
     return random_weights(tiny_config(), folder)
 
 
+@pytest.fixture(scope="module")
+def text_encoder(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
+    """The files of a text encoder: it is loaded before the model's own weights."""
+    folder = tmp_path_factory.mktemp("text") / "model" / "t5"
+    write_tiny_text_encoder(folder)
+    return {f"model/t5/{path.name}": path.read_bytes() for path in folder.iterdir()}
+
+
 def tree(folder: Path) -> dict[str, bytes | None]:
     """Every file and folder below a folder, with what the files hold."""
     return {
@@ -1985,10 +2015,14 @@ def test_refused_before_weights(
 
 @pytest.mark.parametrize("case", CHECKPOINTS, ids=named)
 def test_refused_checkpoint(
-    case: Weights, tensors: Tensors, audiogen: Command, place: Path
+    case: Weights,
+    tensors: Tensors,
+    text_encoder: Mapping[str, bytes],
+    audiogen: Command,
+    place: Path,
 ) -> None:
     """A bad checkpoint ends with its message and exit code 2; no code in it runs."""
-    files = {case.file: case.content(tensors)}
+    files = {**text_encoder, case.file: case.content(tensors)}
     given = Case(case.name, "", files=files, args=("--ckpt-path", case.file))
     result = run(given, audiogen, place)
     assert result.err == f"error: {case.file}: {case.message}\n"
@@ -1997,10 +2031,15 @@ def test_refused_checkpoint(
 
 @pytest.mark.parametrize("case", AUTOENCODERS, ids=named)
 def test_refused_autoencoder(
-    case: Weights, tensors: Tensors, audiogen: Command, place: Path
+    case: Weights,
+    tensors: Tensors,
+    text_encoder: Mapping[str, bytes],
+    audiogen: Command,
+    place: Path,
 ) -> None:
     """A bad checkpoint of an autoencoder is refused as that of a model is."""
-    files = {case.file: case.content(tensors), "model/model.safetensors": save(tensors)}
+    model = {"model/model.safetensors": save(tensors)}
+    files = {**text_encoder, **model, case.file: case.content(tensors)}
     given = Case(case.name, "", files=files, args=("--pretransform-ckpt-path", case.file))
     result = run(given, audiogen, place)
     assert result.err == f"error: {case.file}: {case.message}\n"

@@ -346,6 +346,8 @@ def test_an_interrupt_ends_cleanly(
         [sys.executable, "-m", "audiogen_cli", "generate", *local_model(tiny_model),
          "--generation-config", config],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+        # What runs in the background of a shell ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("out/*.json")) and time.monotonic() < deadline:
