@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -90,12 +91,17 @@ class LocalSource(ModelSource):
 
 
 def check_checkpoint_path(path: Path) -> None:
-    """Raises a `UsageError` unless ``path`` is a file with a known ending."""
+    """Raises a `UsageError` unless ``path`` is a file with a known ending that can be read."""
     if path.suffix not in {".safetensors", ".ckpt", ".pt", ".pth"}:
         raise UsageError(f"{path}: a checkpoint must end in .safetensors or .ckpt")
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "does not exist"
-        raise UsageError(f"{path}: checkpoint {what}")
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UsageError(f"{path}: checkpoint is not a file")
+        path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(f"{path}: checkpoint does not exist") from None
+    except OSError as error:
+        raise UsageError(f"{path}: checkpoint cannot be read: {error.strerror}") from None
 
 
 class HubSource(ModelSource):

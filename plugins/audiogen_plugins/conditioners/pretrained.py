@@ -194,7 +194,11 @@ def find(name: str, context: BuildContext, key: str, marker: str = CONFIG) -> Pr
     """
     places = [Path(name)] if context.folder is None else [Path(name), context.folder / name]
     for place in places:
-        if (place / marker).is_file():
+        try:
+            found = (place / marker).is_file()
+        except OSError:  # too long to be a path, or in a folder that is closed to this user
+            found = False
+        if found:
             return Pretrained(name, key, place, None, context.downloaded)
     try:
         for file in dict.fromkeys((CONFIG, marker)):
