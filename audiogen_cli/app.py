@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from typing import Annotated
@@ -42,6 +43,9 @@ def root(
 def main() -> None:
     """Runs the command; every error made for users is one message and an exit code."""
     warnings.showwarning = _show_warning
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # Names hold what a terminal's or a pipe's encoding may lack; standard error copes already.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="audiogen")
     except AudiogenError as error:

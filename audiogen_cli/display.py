@@ -64,8 +64,8 @@ class Display:
         try:
             sys.stdout.write(f"{path}\n")
             sys.stdout.flush()
-        except BrokenPipeError:
-            # Whoever read the paths has gone; the files are still wanted.
+        except OSError:
+            # Whoever read the paths has gone, or has no room for them; the files are still wanted.
             sys.stdout = sys.stderr
 
     def failed(self, job: Job, cause: str) -> None:

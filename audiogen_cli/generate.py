@@ -16,6 +16,7 @@ from audiogen_core.strict_json import parse_json, read_json
 
 if TYPE_CHECKING:
     from audiogen_core.models.source import ModelSource
+    from audiogen_core.pipeline import Outcome
 
 
 def generate(
@@ -75,12 +76,17 @@ def generate(
             sys.stderr.write(f"interrupted: {display.done} written, {left} left\n")
             raise typer.Exit(EXIT_INTERRUPTED) from None
     if outcome.failures:
-        sys.stderr.write(_summary(len(outcome.written), len(outcome.failures)))
+        sys.stderr.write(_summary(outcome))
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _summary(written: int, failed: int) -> str:
-    return f"{written} output{'s' * (written != 1)} written, {failed} failed\n"
+def _summary(outcome: Outcome) -> str:
+    """What failed and why, once more: the lines of a long run are far up by its end."""
+    written, failed = len(outcome.written), len(outcome.failures)
+    causes = "".join(
+        f"  {job.where} (seed {job.seed}): {cause}\n" for job, cause in outcome.failures
+    )
+    return f"{written} output{'s' * (written != 1)} written, {failed} failed:\n{causes}"
 
 
 def _source(
@@ -115,8 +121,24 @@ def _read_config(path: Path, plugins: PluginManager) -> GenerationConfig:
     what = "generation config"
     if str(path) == "-":
         origin = "standard input"
-        data = parse_json(sys.stdin.buffer.read(), origin, what)
+        data = parse_json(_standard_input(), origin, what)
     else:
         origin = str(path)
         data = read_json(path, what)
     return parse_config(data, plugins, origin)
+
+
+def _standard_input() -> bytes:
+    """Everything that stands in it.
+
+    Raises:
+        UsageError: It is closed, or cannot be read.
+    """
+    if sys.stdin is None:
+        raise UsageError("--generation-config -: standard input is closed")
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise UsageError(
+            f"--generation-config -: standard input cannot be read: {error.strerror}"
+        ) from None

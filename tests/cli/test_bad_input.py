@@ -15,6 +15,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -2066,6 +2067,28 @@ def test_standard_input(audiogen: Command, place: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"input": 1,}')))
     result = run(Case("", "", args=("--generation-config", "-")), audiogen, place)
     assert result.err.startswith("error: standard input: line 1, column 1")
+    assert (result.out, result.code) == ("", 2)
+
+
+def test_standard_input_closed(
+    audiogen: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no standard input, the message says so."""
+    monkeypatch.setattr(sys, "stdin", None)
+    result = run(Case("", "", args=("--generation-config", "-")), audiogen, place)
+    assert result.err == "error: --generation-config -: standard input is closed\n"
+    assert (result.out, result.code) == ("", 2)
+
+
+def test_standard_input_unreadable(
+    audiogen: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where standard input is a folder or goes away, the message says so."""
+    reads = Mock(**{"buffer.read.side_effect": IsADirectoryError(21, "Is a directory")})
+    monkeypatch.setattr(sys, "stdin", reads)
+    result = run(Case("", "", args=("--generation-config", "-")), audiogen, place)
+    said = "--generation-config -: standard input cannot be read: Is a directory"
+    assert result.err == f"error: {said}\n"
     assert (result.out, result.code) == ("", 2)
 
 

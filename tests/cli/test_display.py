@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import sys
+from pathlib import Path
+from unittest.mock import Mock
+
 import pytest
 
 from audiogen_cli import display
@@ -42,3 +47,17 @@ def test_a_quiet_run_says_nothing_of_a_download(capsys: pytest.CaptureFixture[st
     """On either stream."""
     Quiet().downloaded(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, OSError(errno.ENOSPC, "No space left")])
+def test_paths_that_nobody_takes_do_not_end_a_run(
+    error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where standard output fails, what follows goes to standard error."""
+    quiet = Quiet()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Mock(**{"write.side_effect": error}))
+        quiet.written(Path("a.wav"))
+        quiet.written(Path("b.wav"))
+    assert quiet.done == 2
+    assert capsys.readouterr() == ("", "b.wav\n")

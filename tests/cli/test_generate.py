@@ -162,15 +162,37 @@ def test_equal_names_do_not_overwrite_each_other(
 def test_one_failing_output_does_not_stop_the_others(
     tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
 ) -> None:
-    """What cannot be written is reported with its cause; the exit code is 3."""
+    """What cannot be written is reported at once and at the end, with its cause; the code is 3."""
     (tmp_path / "out" / "kick.cfg7.0.1.wav").mkdir(parents=True)
     config = write_config(input=PROMPTS)
     result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
     assert result.code == 3
     assert [Path(line).name for line in result.out.splitlines()] == ["snare.cfg7.0.1.wav"]
-    assert "failed: input.samples[0] (seed 1): IsADirectoryError" in result.err
-    assert result.err.endswith("1 output written, 1 failed\n")
+    failure = "input.samples[0] (seed 1): IsADirectoryError: "
+    assert f"failed: {failure}" in result.err
+    *_, count, cause = result.err.splitlines()
+    assert count == "1 output written, 1 failed:"
+    assert cause.startswith(f"  {failure}")
     assert not [name for name in files(tmp_path / "out") if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_any_encoding_of_standard_output_will_do(
+    encoding: str, tiny_model: Path, write_config: WriteConfig, tmp_path: Path
+) -> None:
+    """A name that standard output cannot say is escaped; the outputs after it are made."""
+    samples = [{"prompt": "ветер"}, {"prompt": "wind"}]
+    config = write_config(
+        input={"type": "config", "samples": samples}, output={"file_naming": "prompt"}
+    )
+    result = audiogen_process(
+        "generate", *local_model(tiny_model), "--generation-config", config,
+        PYTHONIOENCODING=encoding,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    said = "ветер.wav".encode(encoding, "backslashreplace").decode(encoding)
+    assert [Path(line).name for line in result.out.splitlines()] == [said, "wind.wav"]
+    assert {"ветер.wav", "wind.wav"} <= set(files(tmp_path / "out"))
 
 
 def changed_model(folder: Path, source: Path, change: Callable[[str, torch.Tensor], Any]) -> Path:
