@@ -8,6 +8,7 @@ from typing import Any
 
 import audiogen_core
 from audiogen_core.config import GenerationConfig
+from audiogen_core.interfaces.sampler import Sampler
 from audiogen_core.jobs import Batch, Job
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.plugin_manager import PluginManager
@@ -17,7 +18,7 @@ def metadata(
     job: Job,
     batch: Batch,
     config: GenerationConfig,
-    sampler_type: str,
+    sampler: Sampler,
     model: ModelConfig,
     *,
     identity: dict[str, Any],
@@ -32,7 +33,7 @@ def metadata(
         job: The output.
         batch: What it was sampled with.
         config: The run's config.
-        sampler_type: The sampler that was used.
+        sampler: The sampler that was used.
         model: The model's config.
         identity: Where the model and its text encoders came from.
         plugins: For the distributions that took part.
@@ -42,12 +43,13 @@ def metadata(
     """
     generation = {
         **config.generation.model_dump(),
-        **config.sampler_options,
-        "sampler_type": sampler_type,
+        **sampler.options.model_dump(mode="json"),
+        "sampler_type": sampler.NAME,
         "seed": job.seed,
     }
+    options = config.encoder.options.model_dump(mode="json")
     used = {
-        "sampler": plugins.samplers.origin(sampler_type),
+        "sampler": plugins.samplers.origin(sampler.NAME),
         "input": plugins.inputs.origin(config.source.NAME),
         "naming": plugins.naming.origin(config.naming.NAME),
         "encoder": plugins.encoders.origin(config.encoder.NAME),
@@ -69,6 +71,7 @@ def metadata(
         },
         "model": identity,
         "output": {
+            **({"file_format_options": options} if options else {}),
             "seconds": samples / model.sample_rate,
             "channels": model.channels,
             "cut_to_seconds_total": config.output.cut_to_seconds_total,

@@ -48,7 +48,7 @@ def write_output(
             job,
             batch,
             config,
-            prepared.sampler.NAME,
+            prepared.sampler,
             model.config,
             identity=prepared.identity(),
             plugins=prepared.plugins,

@@ -76,7 +76,10 @@ class Prepared:
         """What to write into the metadata so that the same weights can be found again."""
         found = {key: one.identity() for key, one in self.model.conditioners.items()}
         conditioners = {key: identity for key, identity in found.items() if identity}
-        return {**self.request.source.identity(), "conditioners": conditioners}
+        identity = {**self.request.source.identity(), "conditioners": conditioners}
+        if (path := self.request.autoencoder_path) is not None:
+            identity["pretransform_ckpt_path"] = str(path.resolve())
+        return identity
 
 
 def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Prepared:

@@ -17,8 +17,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from audiogen_core.options import PluginOptions
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
+from audiogen_plugins.encoders.wav import Wav
 from tests.conftest import Command, audiogen_process, local_model
 
 WriteConfig = Callable[..., Path]
@@ -70,6 +72,7 @@ def test_metadata_tells_how_to_make_the_file_again(
     assert generation["cfg_scale"] == 3
     assert generation["sampler_type"] == "dpmpp-3m-sde"
     assert generation["seed"] >= 0
+    assert (generation["eta"], generation["s_noise"]) == (0.5, 1.0)  # defaults too
     again = write_config(
         generation=generation,
         conditioning_defaults={},
@@ -79,6 +82,26 @@ def test_metadata_tells_how_to_make_the_file_again(
     result = audiogen("generate", *local_model(tiny_model), "--generation-config", again)
     assert result.code == 0, result.err
     assert Path(result.out.strip()).read_bytes() == first.read_bytes()
+
+
+def test_metadata_tells_the_options_of_a_format(
+    tiny_model: Path,
+    write_config: WriteConfig,
+    audiogen: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An encoder may have options; they stand beside what else is known of the file."""
+
+    class Options(PluginOptions):
+        dither: bool = False
+
+    monkeypatch.setattr(Wav, "Options", Options)
+    config = write_config(output={"file_format": {"name": "wav", "dither": True}})
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 0, result.err
+    metadata = json.loads(Path(result.out.strip()).with_suffix(".json").read_text("utf-8"))
+    assert metadata["file_format"] == "wav"
+    assert metadata["output"]["file_format_options"] == {"dither": True}
 
 
 def test_metadata_can_be_left_out(
@@ -301,6 +324,9 @@ def test_checkpoints_of_training_are_unwrapped(
         tmp_path / "run.ckpt",
     )
     assert result.code == 0, result.err
+    metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    used = metadata["model"]["pretransform_ckpt_path"]
+    assert used == str((tmp_path / "autoencoder.safetensors").resolve())
     # Tensors that lie otherwise in memory are summed in another order.
     np.testing.assert_allclose(decode(path)[0], expected, atol=1e-3)
 
@@ -338,6 +364,9 @@ def test_another_autoencoder_replaces_the_model_s_own(
         tmp_path / "autoencoder.safetensors",
     )
     assert result.code == 0, result.err
+    metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    used = metadata["model"]["pretransform_ckpt_path"]
+    assert used == str((tmp_path / "autoencoder.safetensors").resolve())
     # Tensors that lie otherwise in memory are summed in another order.
     np.testing.assert_allclose(decode(path)[0], expected, atol=1e-3)
 
