@@ -186,7 +186,6 @@ class _Samples:
             if values.get(key) is None and key in self._model.default_keys:
                 source = self._model.default_keys[key]
             value = values.get(source)
-            where = sample.where if source in sample.values else "conditioning_defaults"
             if value is None and source in misspelt:
                 continue  # one problem, not two
             if value is None:
@@ -195,11 +194,20 @@ class _Samples:
                     source,
                     "this model needs a value; give one here or in conditioning_defaults",
                 )
-            elif not self._is_known_bad(source, value):
-                try:
-                    check(value)
-                except ValueError as error:
-                    self._problem(where, source, str(error))
+            else:
+                self._check_value(check, sample, source, value)
+            if source == "prompt" and (negative := values.get("negative_prompt")):
+                # It takes the prompt's place in the unconditional half.
+                self._check_value(check, sample, "negative_prompt", negative)
+
+    def _check_value(self, check: ValueCheck, sample: Sample, key: str, value: Any) -> None:
+        if self._is_known_bad(key, value):
+            return
+        try:
+            check(value)
+        except ValueError as error:
+            where = sample.where if key in sample.values else "conditioning_defaults"
+            self._problem(where, key, str(error))
 
     def _is_known_bad(self, key: str, value: Any) -> bool:
         """Whether a problem of the value has been found already."""

@@ -144,6 +144,23 @@ def test_negative_prompt(given: str | None, negative: str | None) -> None:
     assert job.negative_prompt == negative
 
 
+def test_a_negative_prompt_is_checked_like_the_prompt() -> None:
+    """It goes through the conditioner of the prompt, which may not take every text."""
+    model = tiny_config()
+    model["model"]["conditioning"]["configs"][0] = {
+        "id": "prompt", "type": "list", "config": {"options": ["kick", "snare"]}
+    }  # fmt: skip
+    defaults = {**DEFAULTS, "prompt": "kick"}
+    accepted = planned(
+        {"negative_prompt": "snare"}, {"negative_prompt": ""}, defaults=defaults, model=model
+    )
+    assert accepted.outputs == 2
+    assert problems({"negative_prompt": "snarr"}, defaults=defaults, model=model) == [
+        "input.samples[0].negative_prompt: 'snarr' is not known (did you mean 'snare'?); allowed: "
+        "'kick', 'snare'"
+    ]
+
+
 def test_defaults_absent() -> None:
     """Without the section, the documented defaults hold: a prompt is all that is needed."""
     (job,) = jobs(planned({"prompt": "a"}, defaults=None))
