@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from audiogen_core.options import shown
+
+FLOAT_BYTES = (2, 4, 8)
+"""The sizes of the floating-point types that every machine has, in bytes."""
 
 
 def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -63,9 +67,20 @@ def _not_a_file(path: Path) -> str | None:
 def check_embedding_file(path: Any) -> None:
     """Raises a ValueError unless ``path`` is a ``.npy`` file of a finite float array."""
     shape, dtype = read_header(path)
-    if dtype.kind != "f":
-        raise ValueError(f"file '{path}' must hold floating-point numbers, not {dtype}")
+    if dtype.kind != "f" or dtype.itemsize not in FLOAT_BYTES:
+        raise ValueError(
+            f"file '{path}' must hold float16, float32 or float64 numbers, not {dtype}"
+        )
     if 0 in shape or not shape:
         raise ValueError(f"file '{path}' holds an empty array, shape {list(shape)}")
-    if not np.isfinite(np.load(path, allow_pickle=False)).all():
+    if not np.isfinite(read_floats(path)).all():
         raise ValueError(f"file '{path}' holds NaN or infinity")
+
+
+def read_floats(path: str) -> npt.NDArray[np.float32]:
+    """The array of a checked file in float32; what is too large for it becomes infinite."""
+    with np.errstate(over="ignore"):
+        values: npt.NDArray[np.float32] = np.load(path, allow_pickle=False).astype(
+            np.float32, order="C"
+        )
+    return values

@@ -15,7 +15,7 @@ from audiogen_core.errors import InputError, Problem, UsageError, listed
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.sampler import Sampler, SigmaSampler
 from audiogen_core.jobs import Plan, plan_jobs
-from audiogen_core.models.build import build_model
+from audiogen_core.models.build import build_model, check_embeddings
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.model import Model
 from audiogen_core.models.source import ModelSource, check_checkpoint_path
@@ -99,6 +99,8 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
     problems = _Problems()
     sampler = problems.of(_sampler, config, model_config, plugins)
     plan = problems.of(plan_jobs, config, model_config, plugins)
+    if plan is not None:
+        problems.of(check_embeddings, model, plan)
     problems.of(_check_encoder, config, model_config)
     problems.of(check_output_folder, Path(config.output.output_dir).expanduser())
     if sampler is None or plan is None or problems.found:

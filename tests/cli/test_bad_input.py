@@ -129,6 +129,22 @@ def in_embedding(name: str, content: bytes | None, message: str) -> Case:
     )
 
 
+def ready_made(name: str, content: bytes, message: str) -> Case:
+    """What is wrong with an embedding that the model takes as it is."""
+    return in_config(
+        f"ready-made embedding: {name}",
+        {"input.samples.0.prompt": "emb.npy"},
+        f"input.samples[0]{message}",
+        model={
+            "model.conditioning.pre_encoded_keys": ["prompt", "nobody"],
+            "model.diffusion.cross_attention_cond_ids": ["seconds_start", "seconds_total"],
+            "model.diffusion.input_concat_ids": ["prompt"],
+            "model.diffusion.config.input_concat_dim": 4,
+        },
+        files={"emb.npy": content},
+    )
+
+
 def edited(base: Mapping[str, Any], edits: Edits) -> dict[str, Any]:
     """A copy with some values replaced."""
     copy = deepcopy(dict(base))
@@ -1025,6 +1041,40 @@ AUDIO_PROMPT = [
         f"config.json: input.samples[0].audio_prompt: {NEEDED}",
         config={"conditioning_defaults.audio_prompt": None},
         model=AUDIO_MODEL,
+    ),
+]
+
+READY_MADE = [
+    ready_made(
+        "whole numbers",
+        npy(np.ones((5, 64), np.int32)),
+        (".prompt: file 'emb.npy' must hold float16, float32 or float64 numbers, not int32"),
+    ),
+    ready_made(
+        "a single number",
+        npy(np.float32(3)),
+        ".prompt: file 'emb.npy' holds an empty array, shape []",
+    ),
+    ready_made(
+        "too large for float32",
+        npy(np.full((5, 64), 1e300)),
+        ".prompt: file 'emb.npy' holds NaN or infinity",
+    ),
+    ready_made(
+        "of other channels",
+        npy(np.ones((5, 64), np.float32)),
+        (
+            ": does not fit the model with embeddings of these shapes, 'prompt' [5, 64]: "
+            "input_concat must have 4 channels, not 5"
+        ),
+    ),
+    ready_made(
+        "of three dimensions",
+        npy(np.ones((1, 4, 64), np.float32)),
+        (
+            ": does not fit the model with embeddings of these shapes, 'prompt' [1, 4, 64]: "
+            "input_concat must have 4 channels, not 1"
+        ),
     ),
 ]
 
@@ -1999,7 +2049,7 @@ def run(case: Case, audiogen: Command, place: Path) -> Result:
 
 @pytest.mark.parametrize(
     "case",
-    [*JSON, *SECTION, *VALUES, *INPUT, *SAMPLE, *AUDIO_PROMPT, *OUT, *MODEL, *USAGE],
+    [*JSON, *SECTION, *VALUES, *INPUT, *SAMPLE, *AUDIO_PROMPT, *READY_MADE, *OUT, *MODEL, *USAGE],
     ids=named,
 )
 def test_refused_before_weights(

@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from audiogen_core.embedding_file import read_header
 from audiogen_core.errors import InputError, Problem, UnavailableError
-from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
-from audiogen_core.interfaces.conditioner import BuildContext
+from audiogen_core.interfaces.backbone import Backbone
+from audiogen_core.interfaces.conditioner import BuildContext, Embedding
+from audiogen_core.jobs import Plan
+from audiogen_core.models.conditioning import backbone_inputs, value_for
 from audiogen_core.models.config import ModelConfig, NetworkSection
 from audiogen_core.models.model import Model
 from audiogen_core.models.pretransform import Pretransform
@@ -54,18 +57,15 @@ def build_model(
                 )
         encoder, pretransform = _build_pretransform(config, builder)
     builder.finish()
-    _try_out(backbone, config)
+    _check_length(backbone, config)
+    if (cause := _misfit(backbone, config, {})) is not None:
+        what = f"does not fit the model's latents and conditioning: {cause}"
+        raise InputError(Problem("model.diffusion.config", what), config.source)
     return Model(config, backbone, conditioners, encoder, pretransform)
 
 
-@torch.no_grad()
-def _try_out(backbone: Backbone, config: ModelConfig) -> None:
-    """Runs the network on the meta device, where shapes are all there is: it costs nothing.
-
-    Raises:
-        InputError: It does not take the latents and conditioning that the model config has for it.
-    """
-    section, length = config.file.model.diffusion, config.latents
+def _check_length(backbone: Backbone, config: ModelConfig) -> None:
+    length = config.latents
     if length % backbone.length_multiple:
         raise InputError(
             Problem(
@@ -74,39 +74,65 @@ def _try_out(backbone: Backbone, config: ModelConfig) -> None:
             ),
             config.source,
         )
-    if section.input_concat_ids or set(config.pre_encoded_keys):
-        return  # their shapes are known with their values
-    conditioning = config.file.model.conditioning
+
+
+def check_embeddings(model: Model, plan: Plan) -> None:
+    """Tries the network with embeddings that come ready made, of which only the headers are read.
+
+    Raises:
+        InputError: Their shapes are not what it was made for; every sample of another shape.
+    """
+    config = model.config
+    keys = [one.id for one in config.conditioners if one.id in config.pre_encoded_keys]
+    problems: dict[tuple[tuple[int, ...], ...], Problem | None] = {}
+    for batch in plan.batches if keys else ():
+        job = batch.jobs[0]
+        shapes = {key: read_header(value_for(job.values, key, config))[0] for key in keys}
+        if (given := tuple(shapes.values())) not in problems:
+            cause = _misfit(model.backbone, config, shapes)
+            sizes = ", ".join(f"'{key}' {list(shape)}" for key, shape in shapes.items())
+            what = f"does not fit the model with embeddings of these shapes, {sizes}: {cause}"
+            problems[given] = Problem(job.where, what) if cause else None
+    if found := [problem for problem in problems.values() if problem is not None]:
+        raise InputError(found)
+
+
+@torch.no_grad()
+def _misfit(
+    backbone: Backbone, config: ModelConfig, ready_made: Mapping[str, tuple[int, ...]]
+) -> str | None:
+    """Runs the network on the meta device, where shapes are all there is: it costs nothing.
+
+    Args:
+        backbone: The network.
+        config: The model config.
+        ready_made: The shapes of the embeddings of `ModelConfig.pre_encoded_keys`.
+
+    Returns:
+        Why it does not take the latents and the conditioning; None where it does, or where more
+        would have to be known.
+    """
+    section, conditioning = config.file.model.diffusion, config.file.model.conditioning
+    ids = {one.id for one in config.conditioners}
+    if ids & {*section.input_concat_ids, *config.pre_encoded_keys} - set(ready_made):
+        return None
     dim = 0 if conditioning is None else conditioning.cond_dim
 
     def meta(*shape: int) -> Tensor:
         return torch.empty(shape, device="meta")
 
-    def tokens(ids: list[str]) -> Tensor | None:
-        return meta(1, len(ids), dim) if ids else None
-
-    globals_ = section.global_cond_ids
-    inputs = BackboneInputs(
-        cross_attention=tokens(section.cross_attention_cond_ids),
-        prepend=tokens(section.prepend_cond_ids),
-        global_embedding=meta(1, dim * len(globals_)) if globals_ else None,
-    )
-    latents = meta(1, config.file.model.io_channels, length)
+    embeddings = {
+        one.id: Embedding(meta(1, *ready_made.get(one.id, (1, dim))), meta(1, 1))
+        for one in config.conditioners
+    }
+    latents = meta(1, config.file.model.io_channels, config.latents)
     try:
-        velocity = backbone(latents, meta(1), inputs)
-    except (RuntimeError, ValueError, AttributeError) as error:
-        cause = " ".join(str(error).split())
-    else:
-        if velocity.shape == latents.shape:
-            return
-        cause = f"it returns {list(velocity.shape)} for latents of {list(latents.shape)}"
-    raise InputError(
-        Problem(
-            "model.diffusion.config",
-            f"does not fit the model's latents and conditioning: {cause}",
-        ),
-        config.source,
-    )
+        velocity = backbone(latents, meta(1), backbone_inputs(embeddings, section))
+    except (RuntimeError, ValueError, AttributeError, IndexError) as error:
+        return " ".join(str(error).split())
+    if velocity.shape == latents.shape:
+        return None
+    return f"it returns {list(velocity.shape)} for latents of {list(latents.shape)}"
 
 
 class _Builder:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audiogen_core.embedding_file import read_floats
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner, Embedding
 from audiogen_core.models.config import DiffusionSection, ModelConfig
@@ -41,8 +42,7 @@ def embed(
 
 
 def _load_embeddings(paths: Sequence[str], device: torch.device) -> Embedding:
-    arrays = [np.load(path, allow_pickle=False) for path in paths]
-    tokens = torch.from_numpy(np.stack(arrays)).to(device, torch.float32)
+    tokens = torch.from_numpy(np.stack([read_floats(path) for path in paths])).to(device)
     return Embedding(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=device))
 
 

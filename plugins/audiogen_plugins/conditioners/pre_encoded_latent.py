@@ -11,12 +11,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from audiogen_core.embedding_file import read_header
+from audiogen_core.embedding_file import FLOAT_BYTES, read_floats, read_header
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners.common import one_token, project, projection
-
-FLOAT_BYTES = (2, 4, 8)
 
 
 class PreEncodedLatentOptions(PluginOptions):
@@ -130,10 +128,7 @@ def read_embedding(path: str, input_dim: int) -> npt.NDArray[np.float32]:
         raise ValueError(
             f"{holds}; expected a float16, float32 or float64 array [T, {input_dim}] with T >= 1"
         )
-    with np.errstate(over="ignore"):
-        values: npt.NDArray[np.float32] = np.load(path, allow_pickle=False).astype(
-            np.float32, order="C"
-        )
+    values = read_floats(path)
     if not np.isfinite(values).all():
         raise ValueError(f"{holds}, and NaN or infinity among them")
     return values
