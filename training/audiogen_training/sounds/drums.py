@@ -28,12 +28,11 @@ def kick(rng: np.random.Generator, *, duration: float, brightness: float) -> Sig
     fall = rng.uniform(2.5, 4) * (0.7 + 0.6 * brightness)
     hz = rest * (1 + fall * np.exp(-t / rng.uniform(0.018, 0.035)))
     # Saturating before the envelope leaves the decay as it is.
-    drive = 0.3 + 3.5 * brightness**2
-    body = np.tanh(drive * sine(glide(hz))) / np.tanh(drive)
-    click = noise(rng, len(t), 900 + 2600 * brightness, 0.7) * decay(t, 0.01 + 0.03 * brightness)
+    drive = 0.3 + 4.5 * brightness**2
+    body: Signal = np.tanh(np.float32(drive) * sine(glide(hz))) / np.float32(np.tanh(drive))
+    click = noise(rng, len(t), 900 + 2600 * brightness, 0.7) * decay(t, 0.01 + 0.04 * brightness)
     return ramp(t, 0.001) * (
-        body.astype(np.float32) * decay(t, duration)
-        + np.float32(0.03 + 0.3 * brightness**2) * click
+        body * decay(t, duration) + np.float32(0.03 + 0.5 * brightness**2) * click
     )
 
 
@@ -60,9 +59,9 @@ def clap(rng: np.random.Generator, *, duration: float, brightness: float) -> Sig
         since = t - number * gap
         last = number == bursts - 1
         shape = decay(np.maximum(since, 0), max(duration - number * gap, 0.03) if last else 0.02)
-        envelope += (since >= 0) * shape * np.float32(0.9 if last else rng.uniform(0.7, 1))
+        envelope += ramp(since, 0.002) * shape * np.float32(0.9 if last else rng.uniform(0.7, 1))
     hz = 750 * 4**brightness * rng.uniform(0.92, 1.08)
-    return ramp(t, 0.0005) * envelope * noise(rng, len(t), hz, 0.45)
+    return envelope * noise(rng, len(t), hz, 0.45)
 
 
 def hat(rng: np.random.Generator, *, duration: float, brightness: float) -> Signal:

@@ -1,8 +1,8 @@
 """What the sounds are built from: phases, wavetables, envelopes and shaped noise.
 
-All signals are float32 `[samples]` at `SAMPLE_RATE`. Lengths of sounds are T40s: the time, in seconds,
-after which the envelope stays 40 dB below its peak. Unlike a T60, it is still above the noise floor
-of a model's output, so that it can be measured there.
+All signals are float32 `[samples]` at `SAMPLE_RATE`. Lengths of sounds are T40s: the time, in
+seconds, after which the envelope stays 40 dB below its peak. Unlike a T60, it is still above the
+noise floor of a model's output, so that it can be measured there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def glide(hz: Floats) -> Floats:
 def sine(cycles: Floats) -> Signal:
     """A sine of the given phase, in cycles `[samples]`."""
     # The whole cycles go first: single precision is enough for what is left.
-    return np.sin((cycles - np.floor(cycles)).astype(np.float32) * np.float32(2 * np.pi))
+    angle: Signal = (cycles - np.floor(cycles)).astype(np.float32) * np.float32(2 * np.pi)
+    return np.sin(angle)
 
 
 def partials(hz: float, most: int = 300) -> Floats:
@@ -56,7 +57,7 @@ def wavetable(amplitudes: Floats) -> Signal:
     """One period of a harmonic tone, `[TABLE_SIZE + 1]`, with no DC.
 
     Args:
-        amplitudes: Of the first, second, ... harmonic `[partials]`: band-limited by what is left out.
+        amplitudes: Of the first, second, ... harmonic `[partials]`, without those too high.
     """
     spectrum = np.zeros(TABLE_SIZE // 2 + 1, dtype=np.complex128)
     spectrum[1 : 1 + len(amplitudes)] = -1j * amplitudes
@@ -75,12 +76,15 @@ def oscillate(table: Signal, cycles: Floats) -> Signal:
 
 def decay(t: Floats, t40: float) -> Signal:
     """An exponential decay from one over the times `t` `[samples]`."""
-    return np.exp(t.astype(np.float32) * np.float32(-np.log(100) / t40))
+    nepers: Signal = t.astype(np.float32) * np.float32(-np.log(100) / t40)
+    return np.exp(nepers)
 
 
 def ramp(t: Floats, seconds: float) -> Signal:
-    """A smooth rise from zero at `t` = 0 to one at `t` = `seconds`, `[samples]`; it clamps outside."""
-    return np.sin(np.clip(t / seconds, 0, 1).astype(np.float32) * np.float32(np.pi / 2)) ** 2
+    """A smooth rise from zero at `t` = 0 to one at `seconds`, clamped outside `[samples]`."""
+    angle: Signal = np.clip(t / seconds, 0, 1).astype(np.float32) * np.float32(np.pi / 2)
+    root: Signal = np.sin(angle)
+    return root * root
 
 
 def hold(t: Floats, t40: float, attack: float, release: float) -> Signal:

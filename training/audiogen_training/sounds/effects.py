@@ -57,19 +57,20 @@ def noise_burst(rng: np.random.Generator, *, hz: float, duration: float, attack:
 def wind(rng: np.random.Generator, *, hz: float, duration: float) -> Signal:
     """Noise around `hz` whose pitch and strength rise and fall with the gusts."""
     t = times(duration)
-    gusts = wander(rng, t, rng.uniform(0.5, 0.9))
+    gusts = np.clip(1.6 * wander(rng, t, rng.uniform(0.6, 1.1)), -1, 1)
     # Neighbouring bands that fade into each other stand for a filter that moves.
-    position = 1.5 * gusts
+    position = 1.3 * gusts
     sound = np.zeros(len(t), dtype=np.float32)
     for band in (-1, 0, 1):
         weight = np.maximum(0, 1 - np.abs(position - band))
         sound += weight * noise(rng, len(t), hz * 2 ** (0.6 * band), 0.22)
-    strength = 0.6 + 0.4 * gusts
-    return sound * strength * hold(t, duration, 0.25, 0.3)
+    strength = 0.65 + 0.35 * gusts
+    out: Signal = sound * strength * hold(t, duration, 0.25, 0.3)
+    return out
 
 
 def water_drop(rng: np.random.Generator, *, hz: float) -> Signal:
-    """A bubble that closes: a tone that rises quickly while it dies away; at times a second follows."""
+    """A bubble: a tone that rises quickly while it dies away; at times a second follows."""
     sound = np.zeros(len(times(0.5)), dtype=np.float32)
     start = 0.0
     for level in (1.0, rng.uniform(0.3, 0.5))[: int(rng.integers(1, 3))]:

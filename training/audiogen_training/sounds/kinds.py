@@ -20,7 +20,7 @@ class SoundSpec:
 
     Attributes:
         kind: A key of `KINDS`.
-        midi: The note: the fundamental, or a chord's root, in equal temperament with A4 = 69 = 440 Hz.
+        midi: The note, or a chord's root, in equal temperament: A4 is 69 and 440 Hz.
         register: "low" or "high".
         length: "short" or "long".
         brightness: "dark" or "bright".
@@ -308,8 +308,8 @@ def render(spec: SoundSpec, seconds: float, rng: np.random.Generator) -> Rendere
         rng: Draws what the spec leaves open.
 
     Raises:
-        ValueError: There is no such kind of sound, it cannot have what is asked for, or `seconds` is
-            too short for it.
+        ValueError: There is no such kind, it cannot have what is asked for, or `seconds` is too
+            short for it.
     """
     kind = check(spec)
     if seconds < shortest(spec):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from audiogen_training.sounds.dsp import (
+    SAMPLE_RATE,
+    TOP_HZ,
     Floats,
     Signal,
     decay,
@@ -28,9 +30,10 @@ from audiogen_training.sounds.dsp import sine as sine_of
 
 
 def _filtered(number: Floats, hz: float, brightness: float) -> Floats:
-    """A low-pass filter's gain at each harmonic: it follows the pitch, and opens with brightness."""
+    """A low-pass filter's gain at each harmonic: it follows the pitch; brightness opens it."""
     corner = 2.2 * 14**brightness * max(1.0, 262 / hz) ** 0.5
-    return number ** (0.2 * brightness) / (1 + (number / corner) ** 4) ** 0.5
+    gain: Floats = number ** (0.2 * brightness) / (1 + (number / corner) ** 4) ** 0.5
+    return gain
 
 
 def _held(
@@ -68,15 +71,15 @@ def square(
 def organ(
     rng: np.random.Generator, *, hz: float, duration: float, attack: float, brightness: float
 ) -> Signal:
-    """Drawbars at the harmonics 1, 2, 3, 4, 5, 6 and 8, with a tremulant; brightness pulls them out."""
+    """Drawbars, which brightness pulls, at the harmonics 1 to 6 and 8, with a tremulant."""
     amplitudes = np.zeros(8)
-    drawn = np.array([0.75, 0.6, 0.6, 0.45, 0.45, 0.45]) * rng.uniform(0.85, 1.15, 6)
+    drawn = np.array([0.7, 0.5, 0.5, 0.45, 0.45, 0.45]) * rng.uniform(0.85, 1.15, 6)
     # Dark leaves a little of the octave, so that the organ stays more than a sine.
     amplitudes[[1, 2, 3, 4, 5, 7]] = drawn * np.maximum(brightness, [0.35, 0.2, 0.1, 0, 0, 0])
     amplitudes[0] = 1
     table = wavetable(amplitudes[: len(partials(hz))])
     sound = _held(rng, table, hz, duration, attack)
-    t = np.arange(len(sound)) / len(times(1))
+    t = np.arange(len(sound)) / SAMPLE_RATE
     tremulant = 1 + rng.uniform(0.1, 0.18) * sine_of(t * rng.uniform(5.5, 7) + rng.uniform())
     return sound * tremulant.astype(np.float32)
 
@@ -86,18 +89,18 @@ def bell(rng: np.random.Generator, *, hz: float, duration: float, brightness: fl
     t = tail_times(duration)
     sound = sine_of(t * hz + rng.uniform()) * decay(t, duration)
     for ratio, level in ((2.0, 0.5), (2.76, 0.6), (4.1, 0.5), (5.4, 0.55), (6.8, 0.4), (8.9, 0.35)):
-        ratio *= rng.uniform(0.99, 1.01)
-        if hz * ratio < 17_000:
-            level *= 1.5 * (0.1 + 0.9 * brightness) ** (0.4 + 0.35 * ratio**0.7)
+        partial = hz * ratio * rng.uniform(0.99, 1.01)
+        if partial < TOP_HZ:
+            gain = 1.5 * level * (0.1 + 0.9 * brightness) ** (0.4 + 0.35 * ratio**0.7)
             shorter = duration / (1 + (0.5 - 0.4 * brightness) * (ratio - 1) ** 0.7)
-            sound += np.float32(level) * sine_of(t * hz * ratio + rng.uniform()) * decay(t, shorter)
+            sound += np.float32(gain) * sine_of(t * partial + rng.uniform()) * decay(t, shorter)
     return ramp(t, 0.0015) * sound
 
 
 def pluck(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
     """A plucked string: a comb of harmonics, of which the higher die away sooner.
 
-    Harmonics of one octave share a decay, as they nearly do on a string: five wavetables do for all.
+    Harmonics of one octave share a decay, as they nearly do on a string: a wavetable each.
     """
     t = tail_times(duration)
     cycles = t * hz + rng.uniform()
@@ -135,8 +138,12 @@ def pad(rng: np.random.Generator, *, hz: float, duration: float, brightness: flo
     number = partials(hz)
     table = wavetable(_filtered(number, hz, 0.9 * brightness - 0.05) / number)
     cents = rng.uniform(4, 9)
-    voices = [hz * 2 ** (side * cents / 1200) for side in (-1, 0, 1)]
-    sound = mix([oscillate(table, t * voice + rng.uniform()) for voice in voices])
+    # The voices start nearly together and the middle is the strongest: no beat silences the tone.
+    start = rng.uniform()
+    sound = oscillate(table, t * hz + start)
+    for side in (-cents, cents):
+        voice = hz * 2 ** (side / 1200)
+        sound += np.float32(0.4) * oscillate(table, t * voice + start + rng.uniform(-0.15, 0.15))
     return sound * hold(t, duration - 0.064 * release, attack, release)
 
 
@@ -172,7 +179,7 @@ def _chord(
                 rng, hz=hz * 2 ** (semitones / 12), duration=duration, brightness=brightness
             )
             # The root is the strongest, so that it can be read from a spectrum.
-            for semitones, level in ((0, 1.0), (third, 0.75), (7, 0.7))
+            for semitones, level in ((0, 1.0), (third, 0.7), (7, 0.6))
         ]
     )
 

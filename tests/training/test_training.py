@@ -1,0 +1,88 @@
+"""Training from end to end, on a model so small that it learns nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from audiogen_core.testing.encoders import decode
+from audiogen_training import autoencoder, diffusion
+from audiogen_training.export import export
+from audiogen_training.recipe import FULL, SMALL, TRIAL, Recipe
+from audiogen_training.state import Run
+from tests.conftest import Command, local_model
+
+CPU = torch.device("cpu")
+
+
+def train(recipe: Recipe, folder: Path) -> None:
+    """Both stages."""
+    autoencoder.train(recipe, folder, CPU, workers=0)
+    diffusion.train(recipe, folder, CPU, workers=0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run, with the exported model in ``model``."""
+    folder = tmp_path_factory.mktemp("training")
+    train(TRIAL, folder)
+    export(TRIAL, folder, folder / "model")
+    return folder
+
+
+def test_the_exported_model_generates(
+    trained: Path, write_config: Callable[..., Path], audiogen: Command
+) -> None:
+    """It is loaded as every other model is, and makes sound of the length that was asked for."""
+    config = write_config(conditioning_defaults={"seconds_start": 0, "seconds_total": 0.5})
+    result = audiogen("generate", *local_model(trained / "model"), "--generation-config", config)
+    assert result.code == 0, result.err
+    audio, rate = decode(Path(result.out.strip()))
+    assert (audio.shape, rate) == ((1, 22050), 44100)
+    assert audio.any()
+
+
+def test_a_run_that_was_cut_off_goes_on(trained: Path, tmp_path: Path) -> None:
+    """Two steps and then the rest give the weights that an undisturbed run gives."""
+    for train_stage in (autoencoder.train, diffusion.train):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Run, "advance", _cut_off_after_two(Run.advance))
+            with pytest.raises(KeyboardInterrupt):
+                train_stage(TRIAL, tmp_path, CPU, workers=0)
+        train_stage(TRIAL, tmp_path, CPU, workers=0)
+    for name in ("autoencoder.pt", "diffusion.pt"):
+        assert _weights(tmp_path / name) == _weights(trained / name)
+
+
+def _cut_off_after_two(advance: Callable[..., None]) -> Callable[..., None]:
+    def advance_or_stop(run: Run, losses: dict[str, torch.Tensor]) -> None:
+        advance(run, losses)
+        if run.step == 2:
+            run.save()
+            raise KeyboardInterrupt
+
+    return advance_or_stop
+
+
+def _weights(path: Path) -> str:
+    content = torch.load(path, weights_only=True)["parts"]["average"]["values"]
+    digest = hashlib.sha256()
+    for name, tensor in sorted(content.items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("recipe", [FULL, SMALL])
+def test_models_fit_their_limits(recipe: Recipe) -> None:
+    """At most 25 MB in 16 bits, four seconds or more, in a config of the ordinary format."""
+    denoiser = diffusion.Denoiser(recipe)
+    networks = autoencoder.Networks(recipe)
+    count = sum(one.numel() for part in (denoiser, networks) for one in part.parameters())
+    assert 2 * count <= 25e6
+    config = json.loads(json.dumps(recipe.model_config()))
+    assert config["sample_size"] >= 4 * config["sample_rate"]

@@ -1,0 +1,38 @@
+"""``python -m audiogen_training FOLDER``: trains the default model, or goes on, and exports it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from audiogen_training import autoencoder, diffusion
+from audiogen_training.export import export
+from audiogen_training.recipe import RECIPES
+
+
+def main() -> None:
+    """Runs the stages that are not finished yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="for checkpoints and logs")
+    parser.add_argument("--recipe", choices=RECIPES, default="full")
+    parser.add_argument(
+        "--stage", choices=["autoencoder", "diffusion", "export", "all"], default="all"
+    )
+    parser.add_argument("--workers", type=int, default=max(0, (os.cpu_count() or 1) - 1))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    recipe, device = RECIPES[arguments.recipe], torch.device(arguments.device)
+    wanted = arguments.stage
+    if wanted in {"autoencoder", "all"}:
+        autoencoder.train(recipe, arguments.folder, device, arguments.workers)
+    if wanted in {"diffusion", "all"}:
+        diffusion.train(recipe, arguments.folder, device, arguments.workers)
+    if wanted in {"export", "all"}:
+        export(recipe, arguments.folder, arguments.folder / "model")
+
+
+if __name__ == "__main__":
+    main()

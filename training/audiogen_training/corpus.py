@@ -1,0 +1,131 @@
+"""Examples for training and evaluation: a sound, its caption, its spec and the facts.
+
+``python -m audiogen_training.corpus FOLDER --count 40`` writes some to listen to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen_training.captions import Split, caption
+from audiogen_training.sounds import KINDS, SAMPLE_RATE, Facts, SoundSpec, render, shortest
+from audiogen_training.sounds.dsp import Signal
+
+SECONDS = 4.0
+"""The longest example."""
+
+WEIGHTS = dict.fromkeys(KINDS, 1.0) | {
+    # What has a note has 49 of them to learn, and the loop 81 tempi.
+    **{name: 2.0 for name, kind in KINDS.items() if "midi" in kind.exact},
+    "four_on_the_floor": 3.0,
+}
+"""How often each kind is drawn, relative to the others."""
+
+SPLITS: tuple[Split, ...] = ("train", "heldout")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example.
+
+    Attributes:
+        audio: float32 `[samples]`, mono, at `SAMPLE_RATE`, `seconds_total` long.
+        caption: What the spec says, in words.
+        spec: What was asked for.
+        facts: What was made.
+        seconds_total: Length of the audio in seconds, a multiple of 0.1.
+    """
+
+    audio: Signal
+    caption: str
+    spec: SoundSpec
+    facts: Facts
+    seconds_total: float
+
+
+def sample_spec(rng: np.random.Generator, kind: str | None = None) -> SoundSpec:
+    """Draws what to ask for: some attributes of a kind, drawn by `WEIGHTS` unless it is given."""
+    if kind is None:
+        weights = np.array(list(WEIGHTS.values()))
+        kind = str(rng.choice(list(WEIGHTS), p=weights / weights.sum()))
+    entry = KINDS[kind]
+    said: dict[str, Any] = {}
+    for name, (low, high) in entry.exact.items():
+        if rng.random() < 0.6:
+            said[name] = int(rng.integers(low, high + 1))
+    for name, words in entry.words.items():
+        # A note is a register already, and a tempo a speed.
+        settled = (name == "register" and "midi" in said) or (name == "speed" and "bpm" in said)
+        if not settled and rng.random() < 0.35:
+            said[name] = words[int(rng.integers(len(words)))]
+    return SoundSpec(kind=kind, **said)
+
+
+def sample_seconds(rng: np.random.Generator, spec: SoundSpec) -> float:
+    """Draws a length that a spec fits in: one in ten the longest, others near what it needs."""
+    least = int(np.ceil(10 * shortest(spec) - 1e-9))
+    most = round(10 * SECONDS)
+    if rng.random() < 0.1:
+        return SECONDS
+    tenths: float = round(least + (most - least) * rng.random() ** 1.5)
+    return tenths / 10
+
+
+def sample_example(rng: np.random.Generator, split: Split = "train") -> Example:
+    """Draws one example.
+
+    Args:
+        rng: Draws everything.
+        split: Which wordings the caption may have.
+    """
+    spec = sample_spec(rng)
+    seconds = sample_seconds(rng, spec)
+    text = caption(spec, rng, split)
+    sound = render(spec, seconds, rng)
+    return Example(sound.audio, text, spec, sound.facts, seconds)
+
+
+def example(index: int, split: Split = "train", seed: int = 0) -> Example:
+    """The example of that number, from 0: it depends on nothing but the arguments."""
+    return sample_example(np.random.default_rng([seed, SPLITS.index(split), index]), split)
+
+
+def write_wav(path: Path, audio: Signal) -> None:
+    """Writes a sound, float32 `[samples]`, as a 16-bit WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(np.round(audio * 32767).astype("<i2").tobytes())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes examples to listen to, and what they are in ``captions.txt``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m audiogen_training.corpus", description=main.__doc__
+    )
+    parser.add_argument("folder", type=Path, help="where to write")
+    parser.add_argument("--count", type=int, default=40, help="how many (%(default)s)")
+    parser.add_argument("--split", choices=SPLITS, default="train", help="wordings (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="which examples (%(default)s)")
+    options = parser.parse_args(arguments)
+
+    options.folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for index in range(options.count):
+        item = example(index, options.split, options.seed)
+        name = f"{index:04d}_{item.spec.kind}.wav"
+        write_wav(options.folder / name, item.audio)
+        lines.append(f"{name}\t{item.seconds_total} s\t{item.caption}\n")
+    (options.folder / "captions.txt").write_text("".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

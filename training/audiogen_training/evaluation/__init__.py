@@ -1,0 +1,1 @@
+"""Measures how well a trained model does what captions say."""

@@ -1,0 +1,110 @@
+"""What the autoencoder is trained on: spectra at several resolutions, and discriminators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+FFT_SIZES = (2048, 1024, 512, 256, 128)
+FLOOR = 1e-4
+"""The smallest magnitude that is told from silence: 80 dB below a sine at full scale."""
+
+
+def spectrum(audio: Tensor, size: int) -> Tensor:
+    """The complex spectrogram of ``[batch, channels, samples]``, a quarter of a window a hop.
+
+    A sine at full scale has magnitude 1.
+    """
+    window = torch.hann_window(size, device=audio.device)
+    flat = audio.flatten(0, 1)
+    return torch.stft(flat, size, size // 4, window=window * (4 / size), return_complex=True)
+
+
+def spectral_distance(made: Tensor, wanted: Tensor) -> Tensor:
+    """The multi-resolution spectral distance (Yamamoto et al. 2020, arXiv:1910.11480).
+
+    Spectral convergence plus the mean absolute difference of log magnitudes, averaged over
+    `FFT_SIZES`.
+
+    Args:
+        made: ``[batch, channels, samples]``.
+        wanted: The same.
+    """
+    total = made.new_zeros(())
+    for size in FFT_SIZES:
+        # The root of a square plus a little: its gradient is finite at zero, where abs's is not.
+        a = torch.view_as_real(spectrum(made, size)).square().sum(-1).add(FLOOR**2).sqrt()
+        b = torch.view_as_real(spectrum(wanted, size)).square().sum(-1).add(FLOOR**2).sqrt()
+        convergence = (a - b).norm() / b.norm()
+        total = total + convergence + functional.l1_loss(a.log(), b.log())
+    return total / len(FFT_SIZES)
+
+
+class Discriminator(nn.Module):
+    """Convolutions over a complex spectrogram, of one resolution (Defossez et al. 2022).
+
+    "High fidelity neural audio compression", arXiv:2210.13438, section 3.4.
+
+    Args:
+        size: The FFT's.
+        width: Channels.
+    """
+
+    def __init__(self, size: int, width: int = 32) -> None:
+        super().__init__()
+        self.size = size
+        self.layers = nn.ModuleList(
+            [
+                nn.Conv2d(2, width, (3, 9), padding=(1, 4)),
+                *(nn.Conv2d(width, width, (3, 9), stride=(2, 1), padding=(1, 4)) for _ in range(3)),
+                nn.Conv2d(width, width, 3, padding=1),
+            ]
+        )
+        self.score = nn.Conv2d(width, 1, 3, padding=1)
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The score of each region, and the features on the way to it."""
+        complex_ = spectrum(audio, self.size)
+        x = torch.stack([complex_.real, complex_.imag], dim=1)
+        features = []
+        for layer in self.layers:
+            x = functional.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.score(x), features
+
+
+class Discriminators(nn.Module):
+    """One for each resolution.
+
+    Args:
+        sizes: Of the FFTs.
+    """
+
+    def __init__(self, sizes: Sequence[int] = (2048, 1024, 512)) -> None:
+        super().__init__()
+        self.each = nn.ModuleList(Discriminator(size) for size in sizes)
+
+    def loss(self, made: Tensor, real: Tensor) -> Tensor:
+        """The hinge loss of telling real from made."""
+        losses = [
+            functional.relu(1 - one(real)[0]).mean() + functional.relu(1 + one(made)[0]).mean()
+            for one in self.each
+        ]
+        return torch.stack(losses).mean()
+
+    def judge(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """What the autoencoder is told: how real it looks, and how far its features are."""
+        looks, distances = [], []
+        for one in self.each:
+            score, features = one(made)
+            with torch.no_grad():
+                _, wanted = one(real)
+            looks.append(-score.mean())
+            distances += [
+                functional.l1_loss(a, b) / (b.abs().mean() + FLOOR)
+                for a, b in zip(features, wanted, strict=True)
+            ]
+        return torch.stack(looks).mean(), torch.stack(distances).mean()
