@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     recipe, device = RECIPES[arguments.recipe], torch.device(arguments.device)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     wanted = arguments.stage
     if wanted in {"autoencoder", "all"}:
         autoencoder.train(recipe, arguments.folder, device, arguments.workers)

@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from audiogen_training.captions import Split
 from audiogen_training.corpus import Example, example
 from audiogen_training.recipe import Recipe
+from audiogen_training.sounds import SAMPLE_RATE
+from audiogen_training.sounds.dsp import Signal
 
 
 class _Examples(Dataset[Example]):
@@ -50,6 +52,16 @@ def examples(
     )
 
 
+def sounding(one: Example) -> int:
+    """The number of samples before the silence at the end."""
+    return int(np.flatnonzero(one.audio)[-1]) + 1
+
+
+def _heard(one: Example) -> Signal:
+    """A sound with a tenth of a second of the silence that follows it: more teaches nothing."""
+    return one.audio[: sounding(one) + SAMPLE_RATE // 10]
+
+
 class Sounds:
     """All sounds of the first stage, one after the other, 16 bits a sample.
 
@@ -63,7 +75,7 @@ class Sounds:
         path = folder / "sounds.pt"
         if not path.exists():
             parts = [
-                torch.from_numpy(np.round(one.audio * 32767).astype(np.int16))
+                torch.from_numpy(np.round(_heard(one) * 32767).astype(np.int16))
                 for batch in examples(0, recipe.sounds, seed=recipe.seed, workers=workers, batch=16)
                 for one in batch
             ]

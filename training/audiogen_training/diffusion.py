@@ -20,7 +20,7 @@ from audiogen_plugins.conditioners.number import NumberConditioner, NumberOption
 from audiogen_training import autoencoder
 from audiogen_training.captions import caption
 from audiogen_training.corpus import SECONDS, Example
-from audiogen_training.data import examples
+from audiogen_training.data import examples, sounding
 from audiogen_training.initial import initialise
 from audiogen_training.muon import Muon
 from audiogen_training.recipe import MOST_SECONDS, Recipe
@@ -121,7 +121,7 @@ def encode(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> 
         for batch in examples(
             0, recipe.examples, seed=recipe.seed + 1, workers=workers, batch=8 * TOGETHER
         ):
-            batch.sort(key=_sounding)
+            batch.sort(key=sounding)
             parts.extend(
                 _encode(batch[first : first + TOGETHER], networks, recipe, device)
                 for first in range(0, len(batch), TOGETHER)
@@ -131,11 +131,6 @@ def encode(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> 
     return Encoded(*torch.load(path, map_location="cpu", weights_only=True))
 
 
-def _sounding(one: Example) -> int:
-    """The number of samples before the silence at the end."""
-    return int(np.flatnonzero(one.audio)[-1]) + 1
-
-
 @torch.no_grad()
 def _encode(
     batch: list[Example], networks: autoencoder.Networks, recipe: Recipe, device: torch.device
@@ -143,7 +138,7 @@ def _encode(
     # What follows the last sound is encoded once: silence, whose first latents and last ones
     # still see its ends.
     edge = 8
-    needed = -(-max(map(_sounding, batch)) // recipe.ratio) + 2 * edge
+    needed = -(-max(map(sounding, batch)) // recipe.ratio) + 2 * edge
     length = min(recipe.latents, needed) * recipe.ratio
     audio = np.zeros((len(batch), 1, length), dtype=np.float32)
     for row, one in zip(audio, batch, strict=True):

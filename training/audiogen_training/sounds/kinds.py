@@ -258,6 +258,10 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+ONSET = 0.003
+"""Seconds of silence before every sound."""
+
+
 def check(spec: SoundSpec) -> Kind:
     """The kind of a spec.
 
@@ -314,8 +318,6 @@ def render(spec: SoundSpec, seconds: float, rng: np.random.Generator) -> Rendere
     kind = check(spec)
     if seconds < shortest(spec):
         raise ValueError(f"{spec} needs {shortest(spec):.2f} seconds at least, not {seconds}")
-    onset = rng.uniform(0.001, 0.005)
-
     numbers: dict[str, float] = {}
     for name, control in kind.controls.items():
         low, high = _range(control, spec)
@@ -328,13 +330,12 @@ def render(spec: SoundSpec, seconds: float, rng: np.random.Generator) -> Rendere
     midi = None
     if "midi" in numbers:
         midi = round(numbers.pop("midi"))
-        # Nothing is tuned to the last cent.
-        numbers["hz"] = 440 * 2 ** ((midi - 69 + rng.uniform(-0.04, 0.04)) / 12)
+        numbers["hz"] = 440 * 2 ** ((midi - 69) / 12)
     choice: dict[str, str] = {}
     if kind.instruments:
         choice["instrument"] = spec.instrument or str(rng.choice(kind.instruments))
 
-    audio = finish(kind.play(rng, **numbers, **choice), seconds, onset)
+    audio = finish(kind.play(rng, **numbers, **choice), seconds, ONSET)
     facts = dict(numbers)
     octaves = facts.pop("octaves", None)
     # Only a water drop sets its own duration.
