@@ -18,14 +18,12 @@ setup: .venv/.ready
 	@touch $@
 
 demo: setup
-	@echo "This demo runs a tiny model with random weights, made here: it shows that everything"
-	@echo "works, and sounds like noise. Name a trained model to hear what a prompt says."
-	@$(BIN)/python -m audiogen_core.testing.tiny_model $(DEMO)/model
+	@echo "A dozen prompts, with the small model that ships with audiogen."
 	@for config in examples/demo/*.json; do \
-		$(BIN)/audiogen generate --model-config $(DEMO)/model/model_config.json \
-			--ckpt-path $(DEMO)/model/model.safetensors --generation-config $$config || exit $$?; \
+		$(BIN)/audiogen generate --generation-config $$config || exit $$?; \
 	done
-	@echo "The files are in $(DEMO)/outputs. Next: change examples/demo/*.json, or see README.md."
+	@echo "The files are in $(DEMO)/outputs. Next: write prompts of your own into"
+	@echo "examples/demo/*.json (docs/prompts.md says what the model knows), or see README.md."
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -51,6 +51,9 @@ def generate(
     The paths of the finished files go to standard output, everything else to standard error.
     Exit codes: 0 all written, 1 the run failed, 2 wrong usage or config, 3 some outputs failed,
     130 interrupted.
+
+    Without a model, the small one that ships with audiogen is used: it makes drums, tones, chords
+    and effects of up to four seconds.
     """
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
@@ -95,11 +98,12 @@ def _source(
     model_config: Path | None,
     ckpt_path: Path | None,
 ) -> ModelSource:
-    """The model that the arguments name.
+    """The model that the arguments name; the one that ships with the package where they name none.
 
     Raises:
-        UsageError: They name none, two, or half of one.
+        UsageError: They name two, or half of one.
     """
+    from audiogen_core.default_model import DefaultSource
     from audiogen_core.models.source import HubSource, LocalSource
 
     if pretrained_name is not None and model_config is not None:
@@ -111,7 +115,9 @@ def _source(
     if revision is not None:
         raise UsageError("--revision goes with --pretrained-name")
     if model_config is None:
-        raise UsageError("name a model: --pretrained-name, or --model-config with --ckpt-path")
+        if ckpt_path is not None:
+            raise UsageError("--ckpt-path needs --model-config, the model's config")
+        return DefaultSource()
     if ckpt_path is None:
         raise UsageError("--model-config needs --ckpt-path, the model's checkpoint")
     return LocalSource(model_config, ckpt_path)

@@ -105,8 +105,9 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
     problems.of(check_output_folder, Path(config.output.output_dir).expanduser())
     if sampler is None or plan is None or problems.found:
         raise InputError(problems.found, config.origin, more=problems.more)
-    for note in (*model_config.notes, *plan.notes):
-        observer.note(note)
+    for note in (request.source.note(), *model_config.notes, *plan.notes):
+        if note is not None:
+            observer.note(note)
     return Prepared(request, plugins, model, sampler, plan)
 
 

@@ -1667,11 +1667,6 @@ MODEL = [
 
 USAGE = [
     Case(
-        "no model",
-        "name a model: --pretrained-name, or --model-config with --ckpt-path",
-        named=False,
-    ),
-    Case(
         "both models",
         "--pretrained-name and --model-config exclude each other",
         args=("--pretrained-name", "a/b"),
@@ -1690,7 +1685,7 @@ USAGE = [
     ),
     Case(
         "--ckpt-path alone",
-        "name a model: --pretrained-name, or --model-config with --ckpt-path",
+        "--ckpt-path needs --model-config, the model's config",
         named=False,
         args=("--ckpt-path", "model/model.safetensors"),
     ),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from audiogen_core.testing.encoders import decode
-from audiogen_training import autoencoder, diffusion
+from audiogen_training import autoencoder, diffusion, understanding
 from audiogen_training.export import export
 from audiogen_training.recipe import FULL, SMALL, TRIAL, Recipe
 from audiogen_training.state import Run
@@ -21,8 +21,9 @@ CPU = torch.device("cpu")
 
 
 def train(recipe: Recipe, folder: Path) -> None:
-    """Both stages."""
+    """All stages."""
     autoencoder.train(recipe, folder, CPU, workers=0)
+    understanding.train(recipe, folder, CPU)
     diffusion.train(recipe, folder, CPU, workers=0)
 
 
@@ -49,7 +50,7 @@ def test_the_exported_model_generates(
 
 def test_a_run_that_was_cut_off_goes_on(trained: Path, tmp_path: Path) -> None:
     """Two steps and then the rest give the weights that an undisturbed run gives."""
-    for train_stage in (autoencoder.train, diffusion.train):
+    for train_stage in (autoencoder.train, understand, diffusion.train):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Run, "advance", _cut_off_after_two(Run.advance))
             with pytest.raises(KeyboardInterrupt):
@@ -57,6 +58,12 @@ def test_a_run_that_was_cut_off_goes_on(trained: Path, tmp_path: Path) -> None:
         train_stage(TRIAL, tmp_path, CPU, workers=0)
     for name in ("autoencoder.pt", "diffusion.pt"):
         assert _weights(tmp_path / name) == _weights(trained / name)
+
+
+def understand(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> None:
+    """The stage between, called as the others are."""
+    del workers
+    understanding.train(recipe, folder, device)
 
 
 def _cut_off_after_two(advance: Callable[..., None]) -> Callable[..., None]:

@@ -17,7 +17,7 @@ from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_plugins.backbones.dit import DiffusionTransformer, DiTOptions
 from audiogen_plugins.conditioners.number import NumberConditioner, NumberOptions
-from audiogen_training import autoencoder
+from audiogen_training import autoencoder, understanding
 from audiogen_training.captions import caption
 from audiogen_training.corpus import SECONDS, Example
 from audiogen_training.data import examples, sounding
@@ -26,11 +26,14 @@ from audiogen_training.muon import Muon
 from audiogen_training.recipe import MOST_SECONDS, Recipe
 from audiogen_training.state import Average, Run
 from audiogen_training.text import build_text_encoder, tokenize
+from audiogen_training.understanding import is_inner_matrix
 
 MATRICES_RATE = 2e-3
 LEARNING_RATE = 1e-3
-CAPTIONS = 4
+CAPTIONS = 8
 """How many wordings each example has."""
+CROPS = ((0.35, 0.5), (0.65, 0.25), (1.0, 0.25))
+"""How much of the length a step sees, from the beginning, and how often: most sounds are short."""
 TOGETHER = 8
 """How many examples are encoded at a time."""
 
@@ -163,11 +166,12 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     """Trains, or goes on training, until the recipe's number of steps is done."""
     data = encode(recipe, folder, device, workers)
     denoiser = Denoiser(recipe)
+    denoiser.text = understanding.trained(recipe, folder)
     generator = torch.Generator().manual_seed(recipe.seed + 2)
     for part in (denoiser.start, denoiser.total, denoiser.network):
         initialise(part, generator)
     denoiser.to(device)
-    matrices = [one for name, one in denoiser.named_parameters() if _is_inner_matrix(name, one)]
+    matrices = [one for name, one in denoiser.named_parameters() if is_inner_matrix(name, one)]
     chosen = set(map(id, matrices))
     others = [one for one in denoiser.parameters() if id(one) not in chosen]
     muon = Muon(matrices, MATRICES_RATE, weight_decay=0.01)
@@ -179,7 +183,7 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         {"denoiser": denoiser, "muon": muon, "optimiser": optimiser, "average": average},
     )
     if recipe.compiled:
-        denoiser.network.compile()
+        denoiser.network.compile(dynamic=True)
     data = data.to(device)
     scale = data.scale
     while run.step < recipe.diffusion_steps:
@@ -198,12 +202,6 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     run.save()
 
 
-def _is_inner_matrix(name: str, parameter: nn.Parameter) -> bool:
-    """Whether it is a matrix of a transformer's block, for Muon."""
-    inner = "transformer.layers." in name or "encoder.block." in name
-    return inner and parameter.dim() == 2 and "relative_attention_bias" not in name
-
-
 def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step: int) -> Tensor:
     """The rectified flow's regression (Liu et al. 2022, arXiv:2209.03003).
 
@@ -212,6 +210,8 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     """
     device = data.ids.device
     generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
+    dice = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+    odds = torch.tensor([often for _, often in CROPS])
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, device=device)
@@ -219,10 +219,13 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     def uniform(count: int) -> Tensor:
         return torch.rand(count, generator=generator, device=device)
 
-    count = recipe.diffusion_batch
+    share = CROPS[int(torch.multinomial(odds, 1, generator=dice))][0]
+    length = math.ceil(recipe.latents * share / recipe.patch_size) * recipe.patch_size
+    # Shorter sequences come in larger batches: all steps cost the same.
+    count = recipe.diffusion_batch * recipe.latents // length
     index = (uniform(count) * len(data.ids)).long()
     wording = (uniform(count) * CAPTIONS).long()
-    clean = data.latents[index].float() / scale
+    clean = data.latents[index, :, :length].float() / scale
     noise = normal(*clean.shape)
     t = torch.sigmoid(normal(count) + 0.3)
     noisy = (1 - t)[:, None, None] * clean + t[:, None, None] * noise

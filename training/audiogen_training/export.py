@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 
 from audiogen_training import autoencoder
 from audiogen_training.diffusion import Denoiser, Encoded
-from audiogen_training.recipe import Recipe
+from audiogen_training.recipe import TEXT_ENCODER, Recipe
 from audiogen_training.text import save_text_encoder
 
 
 def export(recipe: Recipe, folder: Path, target: Path) -> None:
-    """Writes ``model_config.json``, ``model.safetensors`` and ``t5/``.
+    """Writes ``model_config.json``, ``model.safetensors`` and the folder of the text encoder.
 
     Args:
         recipe: The sizes.
@@ -47,4 +47,4 @@ def export(recipe: Recipe, folder: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     (target / "model_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     save_file(tensors, target / "model.safetensors")
-    save_text_encoder(denoiser.text.half(), target / "t5")
+    save_text_encoder(denoiser.text.half(), target / TEXT_ENCODER)

@@ -8,6 +8,9 @@ from typing import Any
 MOST_SECONDS = 512
 """The largest number that may be asked for, as with the public models: beyond any sound here."""
 
+TEXT_ENCODER = "audiogen_text_encoder"
+"""The folder of the text encoder: relative names are tried in the working directory first."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -33,9 +36,10 @@ class Recipe:
         autoencoder_batch: Crops a step.
         crop_latents: The length of a crop.
         adversarial_from: The step from which discriminators take part; None for never.
+        understanding_steps: Of the text encoder alone, on captions without sounds.
         examples: How many examples are rendered and encoded for the second stage.
         diffusion_steps: Of training the text encoder and the transformer.
-        diffusion_batch: Examples a step.
+        diffusion_batch: Examples a step that sees the full length; more where it sees less.
         drop_caption: How often a caption is left out, for guidance.
         compiled: Whether the networks run compiled, which needs a C++ compiler.
         seed: Of everything that is drawn.
@@ -48,10 +52,10 @@ class Recipe:
     strides: tuple[int, ...] = (16, 8, 8)
     latent_dim: int = 48
     patch_size: int = 4
-    embed_dim: int = 320
-    depth: int = 5
+    embed_dim: int = 256
+    depth: int = 7
     ff_mult: int = 3
-    num_heads: int = 5
+    num_heads: int = 4
     cond_dim: int = 128
     text_layers: int = 3
     max_tokens: int = 32
@@ -60,6 +64,7 @@ class Recipe:
     autoencoder_batch: int = 32
     crop_latents: int = 48
     adversarial_from: int | None = 30_000
+    understanding_steps: int = 3_000
     examples: int = 60_000
     diffusion_steps: int = 40_000
     diffusion_batch: int = 256
@@ -134,7 +139,10 @@ class Recipe:
                         {
                             "id": "prompt",
                             "type": "t5",
-                            "config": {"t5_model_name": "t5", "max_length": self.max_tokens},
+                            "config": {
+                                "t5_model_name": TEXT_ENCODER,
+                                "max_length": self.max_tokens,
+                            },
                         },
                         {"id": "seconds_start", "type": "number", "config": seconds},
                         {"id": "seconds_total", "type": "number", "config": seconds},
@@ -171,12 +179,13 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=3_000,
+    autoencoder_steps=2_200,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
+    understanding_steps=800,
     examples=12_000,
-    diffusion_steps=1_600,
+    diffusion_steps=2_000,
     diffusion_batch=96,
 )
 """For two CPU cores, in two hours."""
@@ -197,6 +206,7 @@ TRIAL = replace(
     compiled=False,
     autoencoder_batch=2,
     crop_latents=4,
+    understanding_steps=4,
     examples=8,
     diffusion_steps=4,
     diffusion_batch=4,

@@ -53,6 +53,10 @@ class ModelSource(ABC):
     def identity(self) -> dict[str, Any]:
         """What to write into the metadata so that the same model can be found again."""
 
+    def note(self) -> str | None:
+        """What the user should know about where the model comes from."""
+        return None
+
 
 class LocalSource(ModelSource):
     """A model config and a checkpoint on this machine.
