@@ -24,7 +24,7 @@ from audiogen_training.state import Average, Run
 DIRECTIONS_RATE = 1.5e-3
 LEARNING_RATE = 1e-3
 KL_WEIGHT = 1e-5
-WAVEFORM_WEIGHT = 25.0
+WAVEFORM_WEIGHT = 10.0
 CODEC_SECONDS = 300
 """How much sound the autoencoder's start is computed from."""
 LOOK_WEIGHT = 0.1

@@ -1,15 +1,23 @@
-"""The autoencoder's start: the best linear codec, in closed form.
+"""The autoencoder's start: the best linear codec in closed form, with ears for noise.
 
 With its residual units nearly silent and its activations nearly straight, an Oobleck network is a
 cascade of strided convolutions. Each is set to a lapped orthogonal transform (Princen and Bradley
 1986, "Analysis/synthesis filter bank design based on time domain aliasing cancellation"), rotated
-by a principal component analysis wherever it has more outputs than the network has channels. The
-decoder is the transpose. What is left to learn is what no linear codec can do.
+by a principal component analysis where it has more outputs than the network has channels. The
+decoder is the transpose.
+
+A linear codec of so few latents is deaf to noise at high frequencies, and what the decoder does not
+hear it never learns to make. So the channels that are left measure how loud each band is: a band
+and its negative go through snake activations, whose waves squared add up to its power. In the
+decoder these latents drive fixed bursts of noise in their bands. What remains to be learnt is what
+no such codec can do.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +31,24 @@ STRAIGHT = 3.0
 
 SPARE = 0.1
 """How large the weights start that the codec has no use for, relative to a random network's."""
+
+BANDS = 13
+"""How many of the first transform's bands are coded: what lies above is silent."""
+
+GROUPS = ((1,), (2,), (3, 4), (5, 6), (7, 8, 9), (10, 11, 12))
+"""The bands that share a latent for their loudness; the lowest is coded as it is."""
+
+GAINS = (4.0, 16.0)
+"""Frequencies of the waves that measure loud sounds, and quiet ones."""
+
+EARS = len(GAINS) * (BANDS - 1)
+"""Channels that measure how loud the bands are."""
+
+LOUDNESS = 3.0
+"""What a full measure becomes in the latents."""
+
+BURST = 0.1
+"""How loud the decoder's bursts of noise start, for one unit of a latent."""
 
 QUIET = -3.0
 """The bias of the latents' deviations before the softplus: the means start well above them."""
@@ -61,18 +87,75 @@ def start_as_codec(encoder: OobleckEncoder, decoder: OobleckDecoder, audio: Tens
     _set(first, _centred(one_tap, first))
     _set(closing, _centred(one_tap, closing))
     signals = audio
-    for analysis, synthesis in zip(down, up, strict=True):
-        weight, signals = _level(signals, analysis)
+    hears = len(_direction(down[0])) >= down[0].stride + 2 * EARS  # not where it is too narrow
+    for level, (analysis, synthesis) in enumerate(zip(down, up, strict=True)):
+        weight, signals = _level(signals, analysis, room=EARS if level and hears else 0)
+        signals = signals[:, :BANDS] if level == 0 and hears else signals
         _set(analysis, weight)
         _set(synthesis, weight)
-    kept = min(signals.shape[1], opening_channels(opening))
+    kept = opening_channels(opening) - (len(GAINS) * len(GROUPS) if hears else 0)
     # Quiet components are brought up half way to the loud ones.
     level = signals[:, :kept].square().mean((0, 2)).clamp_min(1e-8) ** 0.25
     level = level * (signals[:, :kept].square().mean((0, 2)) / level**2).mean().sqrt()
     _set(last, _centred(torch.diag(1 / level)[:, :, None], last))
     _set(opening, _centred(torch.diag(level)[:, :, None], opening))
+    if hears:
+        _listen(encoder, down, last, kept)
+        _answer(opening, up[-1], kept, size=up[1].stride)
     if last.bias is not None:
         last.bias[len(last.bias) // 2 :] = QUIET
+
+
+@torch.no_grad()
+def _listen(
+    encoder: OobleckEncoder, down: Sequence[NormedConv], last: NormedConv, kept: int
+) -> None:
+    """Makes latents of the loudness of bands, in what the codec leaves of the channels."""
+    split, measure, follow = (_direction(one) for one in down)
+    bands = split[1:BANDS].clone().repeat(len(GAINS), 1, 1)
+    positive = slice(down[0].stride, down[0].stride + EARS)
+    negative = slice(positive.stop, positive.stop + EARS)
+    split[positive], split[negative] = bands, -bands
+    waves = [one for one in encoder.modules() if isinstance(one, SnakeBeta)]
+    squared = next(one for one in waves[::-1] if len(one.alpha) == len(split))
+    for channels in (positive, negative):
+        squared.alpha[channels] = torch.tensor(GAINS).log().repeat_interleave(BANDS - 1)
+        squared.beta[channels] = 0.0
+    own = torch.arange(EARS)
+    for weight in (measure, follow):
+        weight[-EARS:] = 0
+    window = torch.hann_window(measure.shape[2], periodic=False)
+    window = window / window.sum() / 2
+    measure[own - EARS, own + positive.start] = window
+    measure[own - EARS, own + negative.start] = window
+    window = torch.hann_window(follow.shape[2], periodic=False)
+    follow[own - EARS, own + len(measure) - EARS] = window / window.sum()
+    middle = _direction(last)[:, :, 1]
+    for number, (gain, group) in enumerate(itertools.product(range(len(GAINS)), GROUPS)):
+        _direction(last)[kept + number] = 0
+        for band in group:
+            ear = gain * (BANDS - 1) + band - 1
+            middle[kept + number, len(follow) - EARS + ear] = LOUDNESS / len(group)
+    for conv in (*down, last):
+        _renorm(conv)
+
+
+@torch.no_grad()
+def _answer(opening: NormedConv, synthesis: NormedConv, kept: int, *, size: int) -> None:
+    """Lets the latents of loudness drive bursts of noise in their bands, of so many channels."""
+    inner, bursts = _direction(opening), _direction(synthesis)
+    generator = torch.Generator().manual_seed(0)
+    for number, (gain, group) in enumerate(itertools.product(range(len(GAINS)), GROUPS)):
+        channel = len(bursts) - EARS + number
+        inner[channel] = 0
+        inner[channel, kept + number, inner.shape[2] // 2] = 1
+        bursts[channel] = 0
+        for band in group:
+            shape = bursts[channel, band * size : (band + 1) * size].shape
+            noise = torch.randn(shape, generator=generator)
+            bursts[channel, band * size : (band + 1) * size] = BURST / 20**gain * noise
+    for conv in (opening, synthesis):
+        _renorm(conv)
 
 
 def opening_channels(opening: NormedConv) -> int:
@@ -89,9 +172,16 @@ def _outer(network: nn.Module) -> list[NormedConv]:
     ]
 
 
-def _level(signals: Tensor, conv: NormedConv) -> tuple[Tensor, Tensor]:
-    """The weights of one strided convolution, and what it makes of the signals."""
+def _level(signals: Tensor, conv: NormedConv, room: int) -> tuple[Tensor, Tensor]:
+    """The weights of one strided convolution, and what it makes of the signals.
+
+    Args:
+        signals: What comes in, ``[batch, channels, samples]``.
+        conv: The convolution.
+        room: How many of its channels are needed for something else.
+    """
     count, size, width = signals.shape[1], conv.stride, _direction(conv).shape[0]
+    width = max(width - room, width // 2)
     basis = lapped_transform(size)
     weight = torch.zeros(count, size, count, 2 * size)
     for channel in range(count):
@@ -116,15 +206,21 @@ def _centred(weight: Tensor, conv: NormedConv) -> Tensor:
 
 def _set(conv: NormedConv, weight: Tensor) -> None:
     """Puts a weight into the first channels; the others keep a little of what they were."""
-    length, direction = conv.weight_g, _direction(conv)
+    direction = _direction(conv)
     rows, columns, _ = weight.shape
     direction.mul_(SPARE)
     # What the codec carries is not disturbed by channels that it has no use for.
     direction[:rows, columns:].mul_(SPARE)
     (direction[rows:, :columns] if conv.transposed else direction[:rows, :columns]).mul_(SPARE)
     direction[:rows, :columns] = weight
-    if length is not None:
-        length.copy_(torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True))
+    _renorm(conv)
+
+
+def _renorm(conv: NormedConv) -> None:
+    """Lets the lengths be those of the directions."""
+    if conv.weight_g is not None:
+        norms = torch.linalg.vector_norm(_direction(conv), dim=(1, 2), keepdim=True)
+        conv.weight_g.copy_(norms)
 
 
 def _direction(conv: NormedConv) -> Tensor:

@@ -50,7 +50,7 @@ class Recipe:
     channels: int = 8
     c_mults: tuple[int, ...] = (8, 16, 24)
     strides: tuple[int, ...] = (16, 8, 8)
-    latent_dim: int = 48
+    latent_dim: int = 64
     patch_size: int = 4
     embed_dim: int = 256
     depth: int = 7
@@ -179,12 +179,12 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=2_200,
+    autoencoder_steps=1_700,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
     understanding_steps=800,
-    examples=12_000,
+    examples=10_000,
     diffusion_steps=2_000,
     diffusion_batch=96,
 )

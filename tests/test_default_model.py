@@ -1,0 +1,122 @@
+"""The model that ships with the package makes what prompts say: its sounds are measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audiogen_core.default_model import FOLDER, NAME
+from audiogen_core.testing.encoders import decode
+from audiogen_training.evaluation import measures
+from audiogen_training.sounds.dsp import Signal
+from tests.conftest import Result, audiogen_process
+
+RATE = 44100
+PROMPTS: Mapping[str, float] = {
+    "sine wave at A4": 1.5,
+    "a plucked string playing the note C3": 1.5,
+    "organ at E5": 1.5,
+    "kick drum": 1.0,
+    "closed hi-hat": 1.0,
+    "a rising sweep": 1.5,
+    "a falling sweep": 1.5,
+    "short noise burst": 2.0,
+    "long noise burst": 2.0,
+    "house beat at 120 bpm": 4.0,
+}
+"""What is asked for, and the lengths in seconds."""
+
+
+def generate(folder: Path, samples: list[dict[str, Any]], **generation: Any) -> Result:
+    """Runs the command without naming a model; the files are called like the prompts."""
+    config = {
+        "generation": {"steps": 30, "cfg_scale": 3.0, "seed": 7, **generation},
+        "conditioning_defaults": {"seconds_start": 0},
+        "input": {"type": "config", "samples": samples},
+        "output": {"output_dir": str(folder), "file_naming": "prompt"},
+    }
+    return audiogen_process(
+        "generate", "--generation-config", "-", stdin=json.dumps(config).encode()
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """A run of all prompts, and its folder."""
+    folder = tmp_path_factory.mktemp("default")
+    samples = [{"prompt": prompt, "seconds_total": of} for prompt, of in PROMPTS.items()]
+    return generate(folder, samples), folder
+
+
+@pytest.fixture
+def sounds(run: tuple[Result, Path]) -> dict[str, Signal]:
+    """What the prompts became, mono."""
+    result, folder = run
+    assert result.code == 0, result.err
+    found = {}
+    for prompt in PROMPTS:
+        audio, rate = decode(folder / f"{prompt}.wav")
+        assert rate == RATE
+        found[prompt] = audio.mean(0)
+    return found
+
+
+def test_the_run_says_which_model_it_uses(run: tuple[Result, Path]) -> None:
+    """Who names no model is told which one it is, and so is the metadata."""
+    result, folder = run
+    assert f"using {NAME}, the small one that ships with audiogen" in result.err
+    metadata = json.loads((folder / "kick drum.json").read_text())
+    assert metadata["model"]["default_model"] == NAME
+
+
+def test_sounds_have_their_lengths(sounds: dict[str, Signal]) -> None:
+    """Each file lasts as long as it was asked to, and has a peak at full scale."""
+    for prompt, seconds in PROMPTS.items():
+        assert len(sounds[prompt]) == round(seconds * RATE)
+        assert np.abs(sounds[prompt]).max() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("prompt", "hertz"),
+    [
+        ("sine wave at A4", 440.0),
+        ("a plucked string playing the note C3", 130.81),
+        ("organ at E5", 659.26),
+    ],
+)
+def test_notes_are_played(sounds: dict[str, Signal], prompt: str, hertz: float) -> None:
+    """A note that the prompt names is heard within a semitone."""
+    assert 12 * abs(np.log2(measures.pitch(sounds[prompt]) / hertz)) < 1
+
+
+def test_drums_are_told_apart(sounds: dict[str, Signal]) -> None:
+    """A kick drum is low and a hi-hat high."""
+    assert measures.centroid(sounds["kick drum"]) < 1000
+    assert measures.centroid(sounds["closed hi-hat"]) > 3000
+
+
+def test_sweeps_go_where_they_are_sent(sounds: dict[str, Signal]) -> None:
+    """The pitch of a rising sweep rises, that of a falling one falls."""
+    assert measures.slope(sounds["a rising sweep"]) > 0.3
+    assert measures.slope(sounds["a falling sweep"]) < -0.3
+
+
+def test_short_is_shorter_than_long(sounds: dict[str, Signal]) -> None:
+    """The words for lengths mean lengths."""
+    short, long = (measures.t40(sounds[f"{word} noise burst"]) for word in ("short", "long"))
+    assert short < 0.5 * long
+
+
+def test_loops_keep_their_tempo(sounds: dict[str, Signal]) -> None:
+    """A loop has the tempo that the prompt says."""
+    assert measures.tempo(sounds["house beat at 120 bpm"]) == pytest.approx(120, rel=0.03)
+
+
+def test_the_model_is_small() -> None:
+    """The folder with weights, tokenizer and text encoder takes 25 MB at most."""
+    assert sum(one.stat().st_size for one in FOLDER.rglob("*") if one.is_file()) <= 25e6
