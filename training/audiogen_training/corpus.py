@@ -25,6 +25,8 @@ WEIGHTS = dict.fromkeys(KINDS, 1.0) | {
     # What has a note has 49 of them to learn, and the loop 81 tempi.
     **{name: 2.0 for name, kind in KINDS.items() if "midi" in kind.exact},
     "four_on_the_floor": 3.0,
+    # Noise is the hardest to code.
+    **dict.fromkeys(("snare", "clap", "closed_hat", "open_hat", "noise_burst"), 2.0),
 }
 """How often each kind is drawn, relative to the others."""
 

@@ -38,7 +38,9 @@ def spectral_distance(made: Tensor, wanted: Tensor) -> Tensor:
         # The root of a square plus a little: its gradient is finite at zero, where abs's is not.
         a = torch.view_as_real(spectrum(made, size)).square().sum(-1).add(FLOOR**2).sqrt()
         b = torch.view_as_real(spectrum(wanted, size)).square().sum(-1).add(FLOOR**2).sqrt()
-        convergence = (a - b).norm() / b.norm()
+        apart, whole = (one.flatten(1).square().mean(1).sqrt() for one in (a - b, b))
+        # For each sound: quiet ones count as much as loud ones, down to nearly silent ones.
+        convergence = (apart / whole.clamp_min(10 * FLOOR)).mean()
         total = total + convergence + functional.l1_loss(a.log(), b.log())
     return total / len(FFT_SIZES)
 

@@ -179,7 +179,7 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=1_700,
+    autoencoder_steps=1_800,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
