@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiogen_cli.reading import read_config
-from audiogen_core.config import ConditioningValues, GenerationConfig
 from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError, listed
-from audiogen_core.options import validate as validate_model
-from audiogen_core.plugin_manager import PluginManager, installed_plugins
 
 if TYPE_CHECKING:
+    from audiogen_core.config import GenerationConfig
     from audiogen_core.models.source import ModelSource
+    from audiogen_core.plugin_manager import PluginManager
 
 app = typer.Typer(no_args_is_help=True, help="Write and check generation configs.")
 
@@ -55,6 +53,7 @@ def schema(
     Editors complete and check configs with it.
     """
     from audiogen_core.config_schema import config_schema
+    from audiogen_core.plugin_manager import installed_plugins
 
     text = json.dumps(config_schema(installed_plugins()), indent=2, ensure_ascii=False) + "\n"
     if output is None:
@@ -79,6 +78,7 @@ def init(
 ) -> None:
     """Write a commented generation config to start from. An existing file is left as it is."""
     from audiogen_core.config_template import template
+    from audiogen_core.plugin_manager import installed_plugins
 
     if file is None:
         sys.stdout.write(template(installed_plugins(), file_format or FileFormat.YAML))
@@ -119,6 +119,9 @@ def validate(
     checked too; no weights are read. Exit codes: 0 all are fine, 1 the model config cannot be had
     this time, 2 some are wrong.
     """
+    from audiogen_cli.reading import read_config
+    from audiogen_core.plugin_manager import installed_plugins
+
     model = _model(pretrained_name, revision, model_config)
     plugins = installed_plugins()
     code = 0
@@ -144,6 +147,9 @@ def _check_samples(config: GenerationConfig) -> None:
     Raises:
         InputError: A value is of the wrong type, or the samples cannot be read.
     """
+    from audiogen_core.config import ConditioningValues
+    from audiogen_core.options import validate as validate_model
+
     problems: list[Problem] = []
     try:
         for values, where in (

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiogen_cli.display import choose_display
-from audiogen_cli.reading import read_config
 from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
 from audiogen_core.plugin_manager import installed_plugins
 
@@ -57,6 +56,8 @@ def generate(
     Without a model, the small one that ships with audiogen is used: it makes drums, tones, chords
     and effects of up to four seconds.
     """
+    from audiogen_cli.reading import read_config
+
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
     config = read_config(generation_config, plugins, "--generation-config -")

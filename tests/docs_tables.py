@@ -22,10 +22,14 @@ from audiogen_core.registry import Kind, Registry
 DOCS = Path(__file__).parents[1] / "docs"
 
 
+def in_config(kind: Kind) -> bool:
+    """Whether a generation config names plugins of the kind, rather than a model config."""
+    return kind.place[0] in SECTIONS
+
+
 def page(kind: Kind) -> Path:
     """Where the table of a kind stands: with the generation config, or with model configs."""
-    in_config = kind.key.partition(".")[0] in SECTIONS
-    return DOCS / ("generate.md" if in_config else "models.md")
+    return DOCS / ("generate.md" if in_config(kind) else "models.md")
 
 
 def markers(kind: Kind) -> tuple[str, str]:

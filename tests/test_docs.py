@@ -194,7 +194,7 @@ def test_the_tables_are_up_to_date(registry: Registry[Any]) -> None:
 def test_options_in_a_config_are_described(plugin: tuple[Registry[Any], str]) -> None:
     """Every option of a generation config has a description, for help, schema and tables."""
     registry, name = plugin
-    if registry.kind.key.partition(".")[0] in SECTIONS:
+    if docs_tables.in_config(registry.kind):
         for option, field in docs_tables.fields(registry.load(name)):
             assert field.description, (
                 f"{registry.kind.name} '{name}': '{option}' lacks description="
@@ -240,13 +240,8 @@ def test_config_blocks_are_valid(block: Block, in_folder: Path) -> None:
         jsonschema.Draft202012Validator(config_schema(plugins)).validate(data)
 
 
-def in_generation_config(kind: Kind) -> bool:
-    """Whether a generation config names plugins of the kind."""
-    return kind.key.partition(".")[0] in SECTIONS
-
-
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if in_generation_config(kind)], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS if docs_tables.in_config(kind)], ids=lambda kind: kind.name
 )
 def test_a_page_s_plugin_makes_audio(kind: Kind, in_folder: Path, tiny_model: Path) -> None:
     """The plugin that a page defines is used by the config that it shows, on a real model."""
@@ -273,7 +268,7 @@ def test_a_page_s_plugin_makes_audio(kind: Kind, in_folder: Path, tiny_model: Pa
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if not in_generation_config(kind)], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS if not docs_tables.in_config(kind)], ids=lambda kind: kind.name
 )
 def test_a_page_s_model_part_takes_its_config(kind: Kind, in_folder: Path) -> None:
     """The part of a model config that a page shows is valid for the plugin that it defines."""

@@ -28,7 +28,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def config_schema(plugins: PluginManager) -> Schema:
     """The schema of a generation config for the plugins that are registered.
 
-    A kind of plugin stands where its `Kind.key` says. Where that field takes a `PluginName`, alone
+    A kind of plugin stands at its `Kind.place`. Where that field takes a `PluginName`, alone
     or within a list, a plugin's options stand in the object with its name; elsewhere they stand
     beside the key.
 
@@ -39,7 +39,7 @@ def config_schema(plugins: PluginManager) -> Schema:
     definitions: Schema = {"sample": _sample()}
     sections = {name: _schema_of(model, name, definitions) for name, model in SECTIONS.items()}
     for registry in plugins.registries():
-        section, _, key = registry.kind.key.partition(".")
+        section, key = registry.kind.place
         if section not in sections:
             continue  # it stands in a model config
         fields = sections[section]["properties"]

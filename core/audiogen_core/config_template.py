@@ -55,7 +55,7 @@ def template(plugins: PluginManager, file_format: str) -> str:
 
 
 def _sections(plugins: PluginManager) -> Iterator[Section]:
-    known = {registry.kind.key: registry.names() for registry in plugins.registries()}
+    known = {".".join(one.kind.place): one.names() for one in plugins.registries()}
     for name, model in SECTIONS.items():
         entries = []
         for key, field in model.model_fields.items():

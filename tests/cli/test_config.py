@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,8 +14,9 @@ import jsonschema
 import pytest
 from pydantic import Field
 
+from audiogen_core import config_schema as config_schema_module
 from audiogen_core import hookimpl
-from audiogen_core.config import parse_config
+from audiogen_core.config import PluginName, parse_config
 from audiogen_core.config_file import read_config_file
 from audiogen_core.config_schema import config_schema
 from audiogen_core.errors import InputError
@@ -22,7 +24,7 @@ from audiogen_core.interfaces.input_source import InputSource
 from audiogen_core.interfaces.naming import NamingStrategy
 from audiogen_core.options import PluginOptions
 from audiogen_core.plugin_manager import PluginManager, PluginWarning, installed_plugins
-from audiogen_core.registry import Origin
+from audiogen_core.registry import NAMING, Origin, Registry
 from tests.conftest import Command
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("**/*.json"))
@@ -206,6 +208,28 @@ def test_the_schema_holds_what_third_parties_add() -> None:
     assert not accepts({"name": "rich", "word": "x", "nested": {"inner": "1"}})
     assert not accepts({"name": "prompt", "word": "x"})
     schema.validate({"input": {"type": "opaque", "thing": 1}})
+
+
+class Chained(PluginOptions):
+    """A section that names several plugins in a list."""
+
+    chain: list[PluginName] | None = Field(None, description="In their order.")
+
+
+def test_a_kind_may_be_named_in_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new kind is in the schema once a section has a field for it, alone or in a list."""
+    monkeypatch.setattr(
+        config_schema_module, "SECTIONS", {**config_schema_module.SECTIONS, "output": Chained}
+    )
+    registry: Registry[Any] = Registry(replace(NAMING, name="link", key="output.chain[]"))
+    registry.add("prompt", "audiogen_plugins.naming.prompt:ByPrompt", Origin("audiogen", ""))
+    plugins = PluginManager()
+    monkeypatch.setattr(plugins, "registries", lambda: [registry])
+    schema = jsonschema.Draft202012Validator(config_schema(plugins))
+    for chain in (None, [], ["prompt"], ["prompt", {"name": "prompt"}]):
+        schema.validate({"input": {"type": "any"}, "output": {"chain": chain}})
+    for chain in ("prompt", ["verbose"], [{"name": "prompt", "x": 1}], [None]):
+        assert not schema.is_valid({"input": {"type": "any"}, "output": {"chain": chain}})
 
 
 def test_schema_goes_to_a_file_or_out(audiogen: Command, tmp_path: Path) -> None:
