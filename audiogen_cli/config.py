@@ -157,9 +157,11 @@ def _check_samples(config: GenerationConfig) -> None:
             *((sample.values, sample.where) for sample in config.source.samples()),
         ):
             try:
-                validate_model(ConditioningValues, dict(values), where)
+                validate_model(ConditioningValues, dict(values))
             except InputError as error:
-                problems += error.problems
+                # A path within the config, or a file and its line.
+                between = "." if where.endswith(("]", "defaults")) else ": "
+                problems += [Problem(f"{where}{between}{p.where}", p.what) for p in error.problems]
     except InputError as error:
         problems += error.problems
     if problems:

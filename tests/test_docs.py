@@ -213,6 +213,36 @@ def test_every_key_is_documented(section: str, model: type[BaseModel]) -> None:
         assert f"`{key}`" in part, f"docs/generate.md, {heading.strip()}: lacks the key `{key}`"
 
 
+def every_command(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command of the program that does something, with the words that call it."""
+    children = getattr(command, "commands", {})
+    if not children:
+        yield words, command
+    for name, child in children.items():
+        yield from every_command(child, (*words, name))
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        pytest.param(words, command, id=" ".join(words))
+        for words, command in every_command(typer.main.get_command(app), ("audiogen",))
+    ],
+)
+def test_every_command_is_documented(words: tuple[str, ...], command: Any) -> None:
+    """Some page names every command, and that page names all of its options."""
+    name = " ".join(words)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in PAGES}
+    naming = {page: text for page, text in texts.items() if name in text}
+    assert naming, f"docs/: no page names the command '{name}'"
+    lacking = {
+        page: [option for one in command.params for option in one.opts
+               if option.startswith("--") and option != "--help" and option not in text]
+        for page, text in naming.items()
+    }  # fmt: skip
+    assert not all(lacking.values()), f"docs/: no page names all options of '{name}': {lacking}"
+
+
 # What is in the documentation has to work
 
 

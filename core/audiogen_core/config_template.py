@@ -15,6 +15,8 @@ Writer: TypeAlias = Callable[[list["Section"]], str]
 
 TITLE = "A generation config for audiogen. Only input is required; all else shows its default."
 WIDTH = 96
+UNBROKEN = "\u00a0"
+"""Stands for a space where no line may end, until the lines are made."""
 
 STARTING_VALUES: Mapping[str, Any] = {
     "input.type": "config",
@@ -62,7 +64,7 @@ def _sections(plugins: PluginManager) -> Iterator[Section]:
             path = f"{name}.{key}"
             comment = field.description or ""
             if path in known:
-                names = ", ".join(f'"{one}"' for one in known[path])
+                names = ", ".join(f'"{one}"'.replace(" ", UNBROKEN) for one in known[path])
                 comment = f"{comment} One of: {names}."
             default = field.get_default(call_default_factory=True)
             entries.append(Entry(key, STARTING_VALUES.get(path, default), comment))
@@ -128,7 +130,7 @@ def _commented(
 
 def _comment(text: str, indent: str) -> Iterable[str]:
     mark = f"{indent}# "
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         text,
         WIDTH,
         initial_indent=mark,
@@ -136,6 +138,7 @@ def _comment(text: str, indent: str) -> Iterable[str]:
         break_on_hyphens=False,
         break_long_words=False,
     )
+    return [line.replace(UNBROKEN, " ") for line in lines]
 
 
 def _yaml_value(value: Any) -> str:

@@ -20,12 +20,12 @@ from audiogen_core.config import PluginName, parse_config
 from audiogen_core.config_file import read_config_file
 from audiogen_core.config_schema import config_schema
 from audiogen_core.errors import InputError
-from audiogen_core.interfaces.input_source import InputSource
+from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.interfaces.naming import NamingStrategy
 from audiogen_core.options import PluginOptions
 from audiogen_core.plugin_manager import PluginManager, PluginWarning, installed_plugins
 from audiogen_core.registry import NAMING, Origin, Registry
-from tests.conftest import Command
+from tests.conftest import Command, audiogen_process
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("**/*.json"))
 
@@ -272,6 +272,41 @@ def test_validate_reads_the_samples(audiogen: Command, tmp_path: Path) -> None:
         "  conditioning_defaults.seconds_start: must be a number, not a string\n"
         "  input.samples[1].prompt: must be a string, not a whole number\n"
         "error: b.json: input.prompts_file: file 'no.txt' does not exist\n"
+    )
+
+
+def test_validate_reads_standard_input(tmp_path: Path) -> None:
+    """`-` is JSON from standard input, as it is for generate."""
+    good = json.dumps({"input": SAMPLES}).encode()
+    result = audiogen_process("config", "validate", "-", stdin=good, cwd=tmp_path)
+    assert (result.code, result.out, result.err) == (0, "-: ok\n", "")
+    result = audiogen_process("config", "validate", "-", stdin=b"input: {}", cwd=tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: standard input: line 1, column 1: not valid JSON")
+
+
+class Rows(InputSource):
+    """Samples that stand in the lines of a file."""
+
+    NAME = "rows"
+
+    def samples(self) -> Any:
+        """One sample with a wrong value."""
+        yield Sample({"prompt": 3}, "rows.csv, line 2")
+
+
+def test_validate_says_where_a_sample_stands(
+    audiogen: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a sample of a file, the message has the file and the line."""
+    plugins = PluginManager()
+    plugins.load_entry_points()
+    plugins.inputs.add("rows", Rows, Origin("other", "1"))
+    monkeypatch.setattr("audiogen_core.plugin_manager.installed_plugins", lambda: plugins)
+    (tmp_path / "a.json").write_text('{"input": {"type": "rows"}}')
+    result = audiogen("config", "validate", "a.json", cwd=tmp_path)
+    assert result.err == (
+        "error: a.json: rows.csv, line 2: prompt: must be a string, not a whole number\n"
     )
 
 
