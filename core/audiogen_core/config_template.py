@@ -123,8 +123,7 @@ def _commented(
         for one in section.entries:
             lines += _comment(one.comment, indent)
             unset = "# " if one.value is None else ""
-            text = textwrap.indent(assign(one.key, one.value), indent)
-            lines.append(text.replace(indent, indent + unset, 1) if indent else unset + text)
+            lines.append(textwrap.indent(unset + assign(one.key, one.value), indent))
     return "\n".join(lines) + "\n"
 
 
