@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import audiogen_core
-from audiogen_cli import generate, plugins
+from audiogen_cli import config, generate, plugins
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.plugin_manager import PluginWarning
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("generate")(generate.generate)
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(config.app, name="config")
 
 
 def _version(wanted: bool) -> None:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiogen_cli.display import choose_display
-from audiogen_core.config import GenerationConfig, parse_config
 from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
-from audiogen_core.plugin_manager import PluginManager, installed_plugins
-from audiogen_core.strict_json import parse_json, read_json
+from audiogen_core.plugin_manager import installed_plugins
 
 if TYPE_CHECKING:
     from audiogen_core.models.source import ModelSource
@@ -21,7 +19,10 @@ if TYPE_CHECKING:
 
 def generate(
     generation_config: Annotated[
-        Path, typer.Option(help="Generation config, a JSON file; - reads standard input.")
+        Path,
+        typer.Option(
+            help="Generation config: JSON, TOML or YAML; - reads JSON from standard input."
+        ),
     ],
     pretrained_name: Annotated[
         str | None, typer.Option(help="Model on the Hugging Face Hub, like owner/name.")
@@ -55,9 +56,11 @@ def generate(
     Without a model, the small one that ships with audiogen is used: it makes drums, tones, chords
     and effects of up to four seconds.
     """
+    from audiogen_cli.reading import read_config
+
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
-    config = _read_config(generation_config, plugins)
+    config = read_config(generation_config, plugins, "--generation-config -")
     with choose_display(quiet=quiet) as display:
         try:
             display.stage("starting")
@@ -121,30 +124,3 @@ def _source(
     if ckpt_path is None:
         raise UsageError("--model-config needs --ckpt-path, the model's checkpoint")
     return LocalSource(model_config, ckpt_path)
-
-
-def _read_config(path: Path, plugins: PluginManager) -> GenerationConfig:
-    what = "generation config"
-    if str(path) == "-":
-        origin = "standard input"
-        data = parse_json(_standard_input(), origin, what)
-    else:
-        origin = str(path)
-        data = read_json(path, what)
-    return parse_config(data, plugins, origin)
-
-
-def _standard_input() -> bytes:
-    """Everything that stands in it.
-
-    Raises:
-        UsageError: It is closed, or cannot be read.
-    """
-    if sys.stdin is None:
-        raise UsageError("--generation-config -: standard input is closed")
-    try:
-        return sys.stdin.buffer.read()
-    except OSError as error:
-        raise UsageError(
-            f"--generation-config -: standard input cannot be read: {error.strerror}"
-        ) from None

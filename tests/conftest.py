@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +91,30 @@ def local_model(folder: Path) -> list[str]:
         "--model-config", str(folder / "model_config.json"),
         "--ckpt-path", str(folder / "model.safetensors"),
     ]  # fmt: skip
+
+
+def fresh_environment(folder: Path, package: Path) -> Path:
+    """Makes an environment with a package in it, above what these tests have installed."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
+    site = run_in(folder, "-c", code).stdout.strip()
+    # torch and its kin are too large to install again: they are seen through a path file.
+    below = sysconfig.get_paths()["purelib"]
+    (Path(site) / "below.pth").write_text(f"import site; site.addsitedir({below!r})\n")
+    alone = ["--no-index", "--no-deps", "--no-build-isolation"]
+    install = run_in(folder, "-m", "pip", "install", *alone, package)
+    assert install.returncode == 0, install.stderr
+    return folder
+
+
+def run_in(environment: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Runs an environment's Python."""
+    return subprocess.run(
+        [environment / "bin" / "python", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sysconfig
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from audiogen_core.testing.encoders import decode
-from tests.conftest import local_model
+from tests.conftest import fresh_environment, local_model, run_in
 
 PACKAGE = Path(__file__).parents[1] / "examples" / "third_party"
 
@@ -20,39 +18,12 @@ PACKAGE = Path(__file__).parents[1] / "examples" / "third_party"
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the package in it, and what these tests have installed below it."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False, symlinks=True)
-    python = folder / "bin" / "python"
-    code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-    site = subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip()
-    # torch and its kin are too large to install again: they are seen through a path file.
-    below = sysconfig.get_paths()["purelib"]
-    (Path(site) / "below.pth").write_text(f"import site; site.addsitedir({below!r})\n")
-    install = subprocess.run(
-        [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--no-index",
-            "--no-deps",
-            "--no-build-isolation",
-            PACKAGE,
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert install.returncode == 0, install.stderr
-    return folder
+    return fresh_environment(tmp_path_factory.mktemp("environment"), PACKAGE)
 
 
 def run(environment: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs the command in the environment."""
-    return subprocess.run(
-        [environment / "bin" / "python", "-m", "audiogen_cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
+    return run_in(environment, "-m", "audiogen_cli", *arguments)
 
 
 def test_pip_installs_it_and_the_list_shows_it(environment: Path) -> None:

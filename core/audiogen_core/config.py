@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    BaseModel,
+    ConfigDict,
     Field,
     PlainValidator,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     field_validator,
 )
@@ -19,18 +22,9 @@ from audiogen_core.errors import InputError, Problem, did_you_mean, listed
 from audiogen_core.interfaces.encoder import Encoder
 from audiogen_core.interfaces.input_source import InputSource
 from audiogen_core.interfaces.naming import NamingStrategy
-from audiogen_core.options import PluginOptions, json_path, type_name, validate
+from audiogen_core.options import PLACEHOLDER, PluginOptions, json_path, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
-
-DOCUMENTED_CONDITIONING = (
-    "prompt",
-    "audio_prompt",
-    "seconds_start",
-    "seconds_total",
-    "negative_prompt",
-)
-"""Conditioning keys that a config may hold whatever the model's conditioners are."""
 
 MAX_SEED = 2**63 - 1
 T = TypeVar("T")
@@ -52,7 +46,11 @@ def _string_or_object(value: Any) -> Any:
     return value
 
 
-PluginName = Annotated[str | dict[str, Any], PlainValidator(_string_or_object)]
+PluginName = Annotated[
+    str | dict[str, Any],
+    PlainValidator(_string_or_object),
+    WithJsonSchema({PLACEHOLDER: "plugin"}),
+]
 """A plugin's name, or an object of its ``name`` and its options."""
 
 
@@ -95,14 +93,38 @@ class OutputSection(PluginOptions):
         return value
 
 
-DEFAULT_CONDITIONING: Mapping[str, Any] = {
-    "prompt": "",
-    "audio_prompt": None,
-    "seconds_start": 0,
-    "seconds_total": 30,
-    "negative_prompt": None,
-}
+class ConditioningValues(BaseModel):
+    """What to generate. A model's own conditioners add keys; null is no value."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    prompt: str | None = Field("", description="What to hear.")
+    audio_prompt: str | None = Field(None, description="Path of an .npy embedding of audio.")
+    seconds_start: Number | None = Field(0, description="Where in a longer piece to begin.")
+    seconds_total: Number | None = Field(30, description="Length in seconds.")
+    negative_prompt: str | None = Field(None, description="What not to hear.")
+
+
+DOCUMENTED_CONDITIONING = tuple(ConditioningValues.model_fields)
+"""Conditioning keys that a config may hold whatever the model's conditioners are."""
+
+DEFAULT_CONDITIONING: Mapping[str, Any] = ConditioningValues().model_dump()
 """What holds when a config has no ``conditioning_defaults`` at all."""
+
+
+class InputSection(BaseModel):
+    """Where samples come from. The input source's own options stand beside its type."""
+
+    type: str = Field(description="Input source.")
+
+
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "generation": GenerationSection,
+    "conditioning_defaults": ConditioningValues,
+    "input": InputSection,
+    "output": OutputSection,
+}
+"""The sections of a generation config, with what they hold besides plugins' options."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +176,11 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
     if not isinstance(data, dict):
         raise InputError(Problem("", f"must be an object, not {type_name(data)}"), origin)
     checks = _Checks()
-    sections = ("generation", "conditioning_defaults", "input", "output")
     for key in data:
-        if key not in sections:
-            hint = did_you_mean(key, sections)
+        if key not in SECTIONS:
+            hint = did_you_mean(key, SECTIONS)
             checks.problems.append(
-                Problem(json_path("", [key]), f"unknown section{hint}; allowed: {listed(sections)}")
+                Problem(json_path("", [key]), f"unknown section{hint}; allowed: {listed(SECTIONS)}")
             )
     generation, sampler_options = _generation(data.get("generation", {}), plugins, checks)
     defaults = _conditioning(data, checks)

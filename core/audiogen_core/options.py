@@ -17,6 +17,9 @@ if typing.TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+PLACEHOLDER = "x-audiogen"
+"""A JSON Schema keyword for what the schema of the whole config fills in: a plugin, a sample."""
+
 MAX_SHOWN = 60
 """How many characters of a value a message shows."""
 

@@ -24,13 +24,20 @@ class Kind:
         name: What users call it: ``sampler``.
         hook: The hook that registers it.
         interface: The abstract class, as ``"module:Class"`` (importing it may import torch).
-        key: Where a config names one, for messages.
+        key: Where a config names one, for messages: ``output.file_format``, and with ``[]`` at the
+            end where it names several.
     """
 
     name: str
     hook: str
     interface: str
     key: str
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The section of a config, and the key in it: ``("output", "file_format")``."""
+        section, _, key = self.key.removesuffix("[]").partition(".")
+        return section, key
 
 
 _INTERFACES = "audiogen_core.interfaces"

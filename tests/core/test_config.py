@@ -15,7 +15,8 @@ from audiogen_core.config import DEFAULT_CONDITIONING, GenerationConfig, parse_c
 from audiogen_core.errors import InputError, Problem, did_you_mean, nearest
 from audiogen_core.options import json_path, shown, type_name
 from audiogen_core.plugin_manager import installed_plugins
-from audiogen_core.strict_json import MAX_DEPTH, parse_json, read_json
+from audiogen_core.strict_data import MAX_DEPTH
+from audiogen_core.strict_json import parse_json, read_json
 from tests.conftest import SHARED
 
 INPUT = {"type": "config", "samples": [{"prompt": "jazz"}]}

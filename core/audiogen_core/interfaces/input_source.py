@@ -21,9 +21,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from audiogen_core.options import NoOptions, PluginOptions
+from pydantic import WithJsonSchema
+
+from audiogen_core.options import PLACEHOLDER, NoOptions, PluginOptions
+
+SampleValues = Annotated[dict[str, Any], WithJsonSchema({PLACEHOLDER: "sample"})]
+"""An option that holds a sample's values, which editors then complete."""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,35 @@ class LocalSource(ModelSource):
         }
 
 
+class LocalConfig(ModelSource):
+    """A model config alone, for checks that need no weights."""
+
+    def __init__(self, config_path: Path) -> None:
+        self._config_path = config_path
+
+    def config(self) -> ModelConfig:
+        """Reads the file."""
+        data = read_json(self._config_path, "model config")
+        return parse_model_config(data, str(self._config_path))
+
+    def checkpoint(self, downloaded: Downloaded) -> Path:  # noqa: ARG002
+        """There is none.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError(f"{self._config_path}: no checkpoint was named")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the config."""
+        return self._config_path.parent
+
+    def identity(self) -> dict[str, Any]:
+        """The path, made absolute."""
+        return {"model_config": str(self._config_path.resolve())}
+
+
 def check_checkpoint_path(path: Path) -> None:
     """Raises a `UsageError` unless ``path`` is a file with a known ending that can be read."""
     if path.suffix not in {".safetensors", ".ckpt", ".pt", ".pth"}:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import Field
 
-from audiogen_core.interfaces.input_source import InputSource, Sample
+from audiogen_core.interfaces.input_source import InputSource, Sample, SampleValues
 from audiogen_core.options import PluginOptions
 
 
@@ -19,7 +18,7 @@ class InlineSamples(InputSource):
     class Options(PluginOptions):
         """The keys of ``input`` for ``"type": "config"``."""
 
-        samples: list[dict[str, Any]] = Field(
+        samples: list[SampleValues] = Field(
             min_length=1, description="Samples: an object of conditioning values each."
         )
 

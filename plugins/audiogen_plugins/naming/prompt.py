@@ -14,7 +14,7 @@ def prompt_stem(job: NamedJob) -> str:
 
 
 class ByPrompt(NamingStrategy):
-    """The prompt's text."""
+    """The prompt's first 150 characters; ``_`` for an empty prompt."""
 
     NAME = "prompt"
 
