@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,6 +45,8 @@ def root(
 
 def main() -> None:
     """Runs the command; every error made for users is one message and an exit code."""
+    if sys.stderr is None:  # closed by whoever started us; the outcome still counts
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     warnings.showwarning = _show_warning
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # Names hold what a terminal's or a pipe's encoding may lack; standard error copes already.
