@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiogen_cli.display import choose_display
-from audiogen_core.config import GenerationConfig, parse_config
 from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
-from audiogen_core.plugin_manager import PluginManager, installed_plugins
-from audiogen_core.strict_json import parse_json, read_json
 
 if TYPE_CHECKING:
+    from audiogen_core.config import GenerationConfig
     from audiogen_core.models.source import ModelSource
     from audiogen_core.pipeline import Outcome
+    from audiogen_core.plugin_manager import PluginManager
 
 
 def generate(
@@ -52,6 +50,10 @@ def generate(
     Exit codes: 0 all written, 1 the run failed, 2 wrong usage or config, 3 some outputs failed,
     130 interrupted.
     """
+    # Not at the top, for the sake of --help.
+    from audiogen_cli.display import choose_display
+    from audiogen_core.plugin_manager import installed_plugins
+
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
     config = _read_config(generation_config, plugins)
@@ -118,6 +120,9 @@ def _source(
 
 
 def _read_config(path: Path, plugins: PluginManager) -> GenerationConfig:
+    from audiogen_core.config import parse_config
+    from audiogen_core.strict_json import parse_json, read_json
+
     what = "generation config"
     if str(path) == "-":
         origin = "standard input"

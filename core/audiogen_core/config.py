@@ -210,13 +210,8 @@ def _generation(
             checks.collect(error)
     else:
         # Which sampler it is will be known with the model, or once its name is mended.
-        possible = DEFAULT_SAMPLERS.values() if name is None else plugins.samplers.names()
-        every = [
-            key
-            for one in possible
-            if one in plugins.samplers
-            for key in plugins.samplers.load(one).Options.model_fields
-        ]
+        possible = plugins.samplers.classes(DEFAULT_SAMPLERS.values() if name is None else None)
+        every = [key for plugin in possible for key in plugin.Options.model_fields]
         allowed = list(dict.fromkeys([*known, *every]))
         checks.problems.extend(
             Problem(

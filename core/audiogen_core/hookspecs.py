@@ -2,7 +2,8 @@
 
 Every hook is called once, when the plugins are loaded, with a ``register`` function that takes
 a name and a class (or a lazy ``"module:Class"`` reference to one). A hook returns nothing. What
-it raises disables that plugin with a warning; the others go on.
+it raises disables that plugin with a warning; the others go on. Hooks are only ever added, and
+`audiogen_core.INTERFACE_VERSION` goes up with each.
 """
 
 from __future__ import annotations

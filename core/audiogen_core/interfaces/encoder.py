@@ -26,14 +26,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from audiogen_core.options import NoOptions, PluginOptions
 
-FloatArray: TypeAlias = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+# In quotes, so that NumPy is not imported to list the plugins.
+FloatArray: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class EncoderUnavailableError(Exception):

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
 from audiogen_plugins.encoders import _av
@@ -46,11 +46,26 @@ Ubuntu)
 and the common Windows builds of ffmpeg come without libfdk_aac"""
 
 
+_CONTRACT = {
+    "min_snr_db": 6,
+    "level_tolerance_db": 2,
+    "max_lag": 1024,
+    "duration_tolerance": PADDING,
+    "shortest": 1024,
+}
+"""What the contract checks may ask of parametric stereo."""
+
+
 class HeAacV2At32(Encoder):
     """M4A, HE-AAC v2, constant 32 kb/s."""
 
     NAME = "m4a aac_he_v2 32k"
     EXTENSION = ".m4a"
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """As close as parametric stereo at a low bit rate comes."""
+        return dict(_CONTRACT)
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Finds an encoder on this machine that writes HE-AAC v2."""
@@ -66,6 +81,11 @@ class HeAacV2At64(Encoder):
 
     NAME = "m4a aac_he_v2 64k"
     EXTENSION = ".m4a"
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """As close as parametric stereo at a low bit rate comes."""
+        return dict(_CONTRACT)
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Finds an encoder on this machine that writes HE-AAC v2."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -20,9 +21,25 @@ class PromptsFile(InputSource):
     class Options(PluginOptions):
         """The keys of ``input`` for ``"type": "file"``."""
 
-        prompts_file: str = Field(min_length=1, description="UTF-8 text file, one prompt a line.")
+        prompts_file: str = Field(
+            min_length=1,
+            description="UTF-8 text file, one prompt a line.",
+            examples=["prompts.txt"],
+        )
 
     options: Options
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:
+        """A file, and what is none, holds no text or no prompt."""
+        contents = {"prompts": b"a jazz piece\n\nrain\n", "blank": b" \n", "latin": b"caf\xe9"}
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        missing = [folder / "nowhere", folder, folder / "blank", folder / "latin"]
+        return {
+            "options": {"prompts_file": str(folder / "prompts")},
+            "missing": [{"prompts_file": str(path)} for path in missing],
+        }
 
     def samples(self) -> Iterator[Sample]:
         """Yields one sample a line that is not blank.

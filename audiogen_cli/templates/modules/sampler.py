@@ -1,8 +1,7 @@
-"""Euler's method."""
+"""The sampler: Euler's method, with as much fresh noise as is asked for."""
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,21 +17,16 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.sampler import Denoiser, OnStep
 
 
-class Euler(SigmaSampler):
-    """Euler steps on the probability-flow ODE, with optional churn.
+class MyPlugin(SigmaSampler):
+    """Ancestral Euler steps: order 1, one model evaluation a step."""
 
-    Algorithm 2 of Karras et al. (2022), "Elucidating the Design Space of Diffusion-Based
-    Generative Models", arXiv:2206.00364, without its correction. Order 1, one model evaluation a
-    step.
-    """
-
-    NAME = "k-euler"
+    NAME = "my-plugin"
     ORDER = 1
 
     class Options(PluginOptions):
         """Keys of ``generation`` that only this sampler has."""
 
-        s_churn: float = Field(0.0, ge=0, description="Noise added over the whole run.")
+        eta: float = Field(0.0, ge=0, le=1, description="Share of fresh noise; 0 adds none.")
 
     options: Options
 
@@ -43,13 +37,14 @@ class Euler(SigmaSampler):
     def sample(
         self, model: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, on_step: OnStep
     ) -> Tensor:
-        """Follows the ODE from the first sigma to 0."""
-        steps = len(sigmas) - 1
-        gamma = min(self.options.s_churn / steps, math.sqrt(2) - 1)
+        """Steps from each sigma to the next, and adds noise up to it."""
+        eta = self.options.eta
         for index, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
-            level = sigma * (1 + gamma)
-            if gamma > 0:
-                x = x + noise.normal() * (level**2 - sigma**2).sqrt()
-            x = x + (x - model(x, level)) / level * (sigma_next - level)
-            on_step(index + 1, steps)
+            # The noise is what brings the latents from the lower level back to the next one.
+            fresh = eta * sigma_next * (1 - (sigma_next / sigma) ** 2).sqrt()
+            lower = (sigma_next**2 - fresh**2).sqrt()
+            x = x + (x - model(x, sigma)) / sigma * (lower - sigma)
+            if fresh > 0:
+                x = x + noise.normal() * fresh
+            on_step(index + 1, len(sigmas) - 1)
         return x
