@@ -49,6 +49,12 @@ NAMING = Kind(
 ENCODER = Kind(
     "encoder", "audiogen_encoders", f"{_INTERFACES}.encoder:Encoder", "output.file_format"
 )
+POST_PROCESSOR = Kind(
+    "post-processor",
+    "audiogen_post_processors",
+    f"{_INTERFACES}.post_processor:PostProcessor",
+    "output.post_processing[]",
+)
 CONDITIONER = Kind(
     "conditioner",
     "audiogen_conditioners",
@@ -70,7 +76,17 @@ BOTTLENECK = Kind(
     f"{_INTERFACES}.bottleneck:Bottleneck",
     "model.pretransform.config.bottleneck.type",
 )
-KINDS = (SAMPLER, CONDITIONER, INPUT, NAMING, ENCODER, BACKBONE, AUTOENCODER, BOTTLENECK)
+KINDS = (
+    SAMPLER,
+    CONDITIONER,
+    INPUT,
+    NAMING,
+    ENCODER,
+    POST_PROCESSOR,
+    BACKBONE,
+    AUTOENCODER,
+    BOTTLENECK,
+)
 
 
 @dataclass(frozen=True)
