@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
+    from audiogen_core.interfaces.post_processor import PostProcessor
     from audiogen_core.interfaces.sampler import Sampler
 
 
@@ -41,6 +42,11 @@ def audiogen_naming(register: Registrar[NamingStrategy]) -> None:
 @hookspec
 def audiogen_encoders(register: Registrar[Encoder]) -> None:
     """Registers audio file encoders, by the name that ``output.file_format`` gives."""
+
+
+@hookspec
+def audiogen_post_processors(register: Registrar[PostProcessor]) -> None:
+    """Registers post-processors, by the names that ``output.post_processing`` lists."""
 
 
 @hookspec

@@ -238,7 +238,7 @@ def _documented_problem(
             return f"must be a number, not {type_name(value)}"
         if not abs(value) <= MAX_SECONDS:
             return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
-        cut = key == "seconds_total" and config.output.cut_to_seconds_total
+        cut = key == "seconds_total" and config.trims
         if cut and round(value * model.sample_rate) < 1:
             return f"must be greater than 0 to cut the audio to it, not {shown(value)}"
     return None

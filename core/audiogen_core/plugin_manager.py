@@ -24,6 +24,7 @@ from audiogen_core.registry import (
     INPUT,
     KINDS,
     NAMING,
+    POST_PROCESSOR,
     SAMPLER,
     Kind,
     Missing,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
+    from audiogen_core.interfaces.post_processor import PostProcessor
     from audiogen_core.interfaces.sampler import Sampler
 
 
@@ -78,6 +80,11 @@ class PluginManager:
     def encoders(self) -> Registry[Encoder]:
         """By ``output.file_format``."""
         return self._registries[ENCODER]
+
+    @property
+    def post_processors(self) -> Registry[PostProcessor]:
+        """By name in ``output.post_processing``."""
+        return self._registries[POST_PROCESSOR]
 
     @property
     def conditioners(self) -> Registry[Conditioner]:

@@ -77,6 +77,13 @@ ENCODER = Kind(
     options="named",
     check=f"{_TESTING}.encoders:check_encoder",
 )
+POST_PROCESSOR = Kind(
+    "post-processor",
+    "audiogen_post_processors",
+    f"{_INTERFACES}.post_processor:PostProcessor",
+    "output.post_processing[]",
+    check=f"{_TESTING}.post_processors:check_post_processor_class",
+)
 CONDITIONER = Kind(
     "conditioner",
     "audiogen_conditioners",
@@ -109,7 +116,17 @@ BOTTLENECK = Kind(
     options="config",
     check=f"{_TESTING}.model_parts:check_bottleneck",
 )
-KINDS = (SAMPLER, CONDITIONER, INPUT, NAMING, ENCODER, BACKBONE, AUTOENCODER, BOTTLENECK)
+KINDS = (
+    SAMPLER,
+    CONDITIONER,
+    INPUT,
+    NAMING,
+    ENCODER,
+    POST_PROCESSOR,
+    BACKBONE,
+    AUTOENCODER,
+    BOTTLENECK,
+)
 
 
 @dataclass(frozen=True)
