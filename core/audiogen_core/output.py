@@ -12,6 +12,7 @@ from audiogen_core.observer import Observer
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Prepared
 from audiogen_core.publishing import publish
+from audiogen_core.tags import tags_of
 
 
 def write_output(
@@ -42,19 +43,20 @@ def write_output(
     folder = Path(config.output.output_dir).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{job.stem}{config.encoder.EXTENSION}"
-    publish(path, lambda file: config.encoder.encode(audio, model.config.sample_rate, file))
+    content = metadata(
+        job,
+        batch,
+        config,
+        prepared.sampler,
+        model.config,
+        identity=prepared.identity(),
+        plugins=prepared.plugins,
+        samples=audio.shape[-1],
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+    )
+    tags = tags_of(content)
+    publish(path, lambda file: config.encoder.encode(audio, model.config.sample_rate, file, tags))
     if config.output.save_metadata:
-        content = metadata(
-            job,
-            batch,
-            config,
-            prepared.sampler,
-            model.config,
-            identity=prepared.identity(),
-            plugins=prepared.plugins,
-            samples=audio.shape[-1],
-            device=str(model.device),
-            dtype=str(model.dtype).removeprefix("torch."),
-        )
         publish(folder / f"{job.stem}.json", lambda file: write_metadata(content, file))
     return path

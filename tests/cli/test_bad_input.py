@@ -46,7 +46,9 @@ OUTPUT = "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_s
 SECTIONS = "'generation', 'conditioning_defaults', 'input', 'output'"
 CONDITIONING = "'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt'"
 FORMATS = (
-    "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k'"
+    "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k', "
+    "'wav 24', 'wav float', 'flac 24', 'ogg opus 64k', 'ogg opus 96k', 'ogg opus 128k', "
+    "'ogg opus 192k', 'm4a aac 96k', 'm4a aac 128k', 'm4a aac 192k', 'm4a aac 256k'"
 )
 SAMPLERS_V = (
     "'k-heun', 'k-lms', 'k-dpmpp-2s-ancestral', 'k-dpm-2', 'k-dpm-fast', 'k-dpm-adaptive', "

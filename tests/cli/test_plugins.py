@@ -31,6 +31,8 @@ DOCUMENTED = {
     "naming strategy": {"prompt", "verbose", "audio_prompt"},
     "encoder": {
         "wav", "mp3 v0", "mp3 320k", "mp3 128k", "flac", "m4a aac_he_v2 32k", "m4a aac_he_v2 64k",
+        "wav 24", "wav float", "flac 24", "ogg opus 64k", "ogg opus 96k", "ogg opus 128k",
+        "ogg opus 192k", "m4a aac 96k", "m4a aac 128k", "m4a aac 192k", "m4a aac 256k",
     },
     "post-processor": {"trim", "peak", "loudness", "fade", "none"},
     "backbone": {"dit"},
