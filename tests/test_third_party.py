@@ -15,7 +15,7 @@ from audiogen_core.testing.encoders import decode
 from tests.conftest import Command, local_model
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "third_party"
-PACKAGES = ("audiogen-k-euler", "audiogen-aiff", "audiogen-csv")
+PACKAGES = ("audiogen-k-euler", "audiogen-aiff", "audiogen-rows")
 
 
 def run(environment: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ def test_the_list_shows_them(environment: Path) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["k-euler", "sampler", "audiogen-k-euler", "0.1.0", "ok"] in lines
     assert ["aiff", "encoder", "audiogen-aiff", "0.1.0", "ok"] in lines
-    assert ["csv", "input", "source", "audiogen-csv", "0.1.0", "ok"] in lines
+    assert ["rows", "input", "source", "audiogen-rows", "0.1.0", "ok"] in lines
     assert not result.stderr
 
 
@@ -60,7 +60,7 @@ def test_a_config_can_use_them(
     rows.write_text("prompt,seconds_total\na jazz piece,0.5\n", encoding="utf-8")
     config = write_config(
         generation={"sampler_type": "k-euler", "s_churn": 1.0, "steps": 3},
-        input={"type": "csv", "csv_file": str(rows)},
+        input={"type": "rows", "csv_file": str(rows)},
         output={"file_format": "aiff"},
     )
     arguments = [*local_model(tiny_model), "--generation-config", config]
@@ -92,11 +92,11 @@ def test_their_own_tests_pass(environment: Path) -> None:
 
 def test_one_that_is_removed_is_gone(environment: Path) -> None:
     """The others stay, and a config that names it says what is known."""
-    removed = run(environment, "pip", "uninstall", "--yes", "audiogen-csv")
+    removed = run(environment, "pip", "uninstall", "--yes", "audiogen-rows")
     assert removed.returncode == 0, removed.stderr
-    shown = run(environment, "audiogen_cli", "plugins", "show", "input-source", "csv")
+    shown = run(environment, "audiogen_cli", "plugins", "show", "input-source", "rows")
     assert shown.returncode == 2
-    assert "'csv' is not a known input source; known: 'config', 'file'" in shown.stderr
+    assert "'rows' is not a known input source" in shown.stderr
     checked = run(environment, "audiogen_cli", "plugins", "check", "aiff")
     assert checked.stdout == "ok      encoder          aiff (audiogen-aiff 0.1.0)\n"
 

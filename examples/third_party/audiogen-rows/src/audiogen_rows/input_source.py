@@ -15,13 +15,13 @@ from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.options import PluginOptions
 
 
-class Csv(InputSource):
+class Rows(InputSource):
     """One sample for each row of a CSV file, whose header names the conditioning values.
 
     Cells that hold a number become one. Empty cells leave a value to ``conditioning_defaults``.
     """
 
-    NAME = "csv"
+    NAME = "rows"
 
     class Options(PluginOptions):
         """The keys of ``input`` besides ``type``."""

@@ -1,4 +1,4 @@
-"""The input source ``csv`` for audiogen."""
+"""The input source ``rows`` for audiogen."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ AUDIOGEN_INTERFACE = 1
 @hookimpl
 def audiogen_inputs(register: Registrar[InputSource]) -> None:
     """Registers the input source; the reference is imported when a config first names it."""
-    register("csv", "audiogen_csv.input_source:Csv")
+    register("rows", "audiogen_rows.input_source:Rows")
