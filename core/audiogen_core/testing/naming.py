@@ -18,7 +18,7 @@ PROMPTS: tuple[str | None, ...] = (
 """Empty, long, in several scripts, with control characters, and like paths."""
 
 
-def check_naming(plugin: type[NamingStrategy], options: Mapping[str, Any] | None = None) -> None:
+def check_naming(plugin: type[NamingStrategy], options: Mapping[str, Any]) -> None:
     """Runs every check of this module over one naming strategy.
 
     Args:
@@ -28,7 +28,7 @@ def check_naming(plugin: type[NamingStrategy], options: Mapping[str, Any] | None
     Raises:
         AssertionError: A name is none, changes, or is unsafe once the core has cleaned it.
     """
-    strategy = plugin(validate(plugin.Options, dict(options or {})))
+    strategy = plugin(validate(plugin.Options, dict(options)))
     names = UniqueNames()
     for index, prompt in enumerate(PROMPTS):
         for conditioning in ({"prompt": prompt}, {"prompt": prompt, **_EVERYTHING}, {}):

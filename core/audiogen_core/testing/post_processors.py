@@ -32,16 +32,14 @@ def signals() -> Iterator[tuple[str, FloatArray]]:
     yield "a single sample", np.full((2, 1), 0.5, np.float32)
 
 
-def check_post_processor_class(
-    plugin: type[PostProcessor], options: Mapping[str, Any] | None = None
-) -> None:
+def check_post_processor_class(plugin: type[PostProcessor], options: Mapping[str, Any]) -> None:
     """Checks a post-processor as a config would make it.
 
     Args:
         plugin: The class.
         options: What its entry in ``output.post_processing`` holds besides ``name``.
     """
-    check_post_processor(plugin(validate(plugin.Options, dict(options or {}))))
+    check_post_processor(plugin(validate(plugin.Options, dict(options))))
 
 
 def check_post_processor(plugin: PostProcessor) -> None:
