@@ -14,13 +14,14 @@ import typer
 import audiogen_core
 from audiogen_cli import config, generate, plugins
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
-from audiogen_core.plugin_manager import PluginWarning
+from audiogen_core.hooks import DISABLE, PluginWarning
 
 app = typer.Typer(
     name="audiogen",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich takes longer than all the rest of --help
     help="Generate audio with Stable-Audio-format latent diffusion models, from a config.",
 )
 app.command("generate")(generate.generate)
@@ -39,8 +40,14 @@ def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    no_third_party: Annotated[
+        bool, typer.Option("--no-third-party", help="Load the built-in plugins only.")
+    ] = False,
 ) -> None:
     """Generate audio with Stable-Audio-format latent diffusion models, from a config."""
+    del version
+    if no_third_party:
+        os.environ[DISABLE] = "*"
 
 
 def main() -> None:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiogen_cli.display import choose_display
 from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
-from audiogen_core.plugin_manager import installed_plugins
 
 if TYPE_CHECKING:
     from audiogen_core.models.source import ModelSource
@@ -56,7 +54,10 @@ def generate(
     Without a model, the small one that ships with audiogen is used: it makes drums, tones, chords
     and effects of up to four seconds.
     """
+    # Not at the top, for the sake of --help.
+    from audiogen_cli.display import choose_display
     from audiogen_cli.reading import read_config
+    from audiogen_core.plugin_manager import installed_plugins
 
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()

@@ -93,8 +93,8 @@ def local_model(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def fresh_environment(folder: Path, package: Path) -> Path:
-    """Makes an environment with a package in it, above what these tests have installed."""
+def fresh_environment(folder: Path, *packages: Path) -> Path:
+    """Makes an environment with packages in it, above what these tests have installed."""
     venv.create(folder, with_pip=False, symlinks=True)
     code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     site = run_in(folder, "-c", code).stdout.strip()
@@ -102,7 +102,7 @@ def fresh_environment(folder: Path, package: Path) -> Path:
     below = sysconfig.get_paths()["purelib"]
     (Path(site) / "below.pth").write_text(f"import site; site.addsitedir({below!r})\n")
     alone = ["--no-index", "--no-deps", "--no-build-isolation"]
-    install = run_in(folder, "-m", "pip", "install", *alone, package)
+    install = run_in(folder, "-m", "pip", "install", *alone, *packages)
     assert install.returncode == 0, install.stderr
     return folder
 

@@ -5,8 +5,8 @@ strategies, encoders and the parts of models are plugins. Importing this package
 neither torch nor any plugin.
 """
 
-from audiogen_core.hooks import hookimpl
+from audiogen_core.hooks import INTERFACE_VERSION, hookimpl
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "hookimpl"]
+__all__ = ["INTERFACE_VERSION", "__version__", "hookimpl"]

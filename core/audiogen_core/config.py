@@ -22,6 +22,7 @@ from audiogen_core.errors import InputError, Problem, did_you_mean, listed
 from audiogen_core.interfaces.encoder import Encoder
 from audiogen_core.interfaces.input_source import InputSource
 from audiogen_core.interfaces.naming import NamingStrategy
+from audiogen_core.interfaces.post_processor import PostProcessor
 from audiogen_core.options import PLACEHOLDER, PluginOptions, json_path, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
@@ -82,6 +83,9 @@ class OutputSection(PluginOptions):
     file_naming: PluginName = Field("verbose", description="Naming strategy.")
     save_metadata: bool = Field(True, description="Whether to write a JSON file beside the audio.")
     cut_to_seconds_total: bool = Field(True, description="Whether to trim to seconds_total.")
+    post_processing: list[PluginName] | None = Field(
+        None, description="Post-processors, in their order; peak, then trim by default."
+    )
 
     @field_validator("output_dir")
     @classmethod
@@ -139,6 +143,7 @@ class GenerationConfig:
         output: The section.
         encoder: The audio format.
         naming: The naming strategy.
+        post_processors: What the audio goes through before it is encoded.
         origin: The config's file name, for messages.
     """
 
@@ -149,7 +154,13 @@ class GenerationConfig:
     output: OutputSection
     encoder: Encoder
     naming: NamingStrategy
+    post_processors: tuple[PostProcessor, ...]
     origin: str = ""
+
+    @property
+    def trims(self) -> bool:
+        """Whether outputs are cut to ``seconds_total``."""
+        return any(one.NAME == TRIM for one in self.post_processors)
 
 
 @dataclass
@@ -189,6 +200,7 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
     output = _section(OutputSection, section, "output", checks)
     encoder = _named(plugins.encoders, section, "file_format", checks)
     naming = _named(plugins.naming, section, "file_naming", checks)
+    post_processors = () if output is None else _post_processors(output, plugins, checks)
     if (
         checks.problems
         or generation is None
@@ -199,7 +211,15 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
     ):
         raise InputError(checks.problems, origin)
     return GenerationConfig(
-        generation, sampler_options, defaults, source, output, encoder, naming, origin
+        generation,
+        sampler_options,
+        defaults,
+        source,
+        output,
+        encoder,
+        naming,
+        post_processors,
+        origin,
     )
 
 
@@ -231,13 +251,8 @@ def _generation(
             checks.collect(error)
     else:
         # Which sampler it is will be known with the model, or once its name is mended.
-        possible = DEFAULT_SAMPLERS.values() if name is None else plugins.samplers.names()
-        every = [
-            key
-            for one in possible
-            if one in plugins.samplers
-            for key in plugins.samplers.load(one).Options.model_fields
-        ]
+        possible = plugins.samplers.classes(DEFAULT_SAMPLERS.values() if name is None else None)
+        every = [key for plugin in possible for key in plugin.Options.model_fields]
         allowed = list(dict.fromkeys([*known, *every]))
         checks.problems.extend(
             Problem(
@@ -345,20 +360,55 @@ def _source(data: Mapping[str, Any], plugins: PluginManager, checks: _Checks) ->
 
 
 def _named(registry: Registry[T], section: Any, key: str, checks: _Checks) -> T | None:
-    """Builds the plugin that ``output`` names: ``"name"`` or ``{"name": ..., option: ...}``."""
+    """Builds the plugin that a key of ``output`` names."""
     if not isinstance(section, dict):
         return None
-    where = f"output.{key}"
     value = section.get(key, OutputSection.model_fields[key].default)
+    if not isinstance(value, str | dict):
+        return None  # the section's own check says so
+    return _from_name(registry, value, f"output.{key}", checks)
+
+
+def _from_name(
+    registry: Registry[T], value: str | dict[str, Any], where: str, checks: _Checks
+) -> T | None:
+    """Builds a plugin from ``"name"`` or ``{"name": ..., option: ...}``."""
     if isinstance(value, str):
         return _built(registry, value, {}, where, "", checks)
-    if not isinstance(value, dict):
-        return None  # the section's own check says so
     if "name" not in value:
         checks.problems.append(Problem(f"{where}.name", "is required, but missing"))
         return None
     options = {key: one for key, one in value.items() if key != "name"}
     return _built(registry, value["name"], options, where, "name", checks)
+
+
+TRIM = "trim"
+"""The post-processor that ``output.cut_to_seconds_total`` switches on."""
+
+PEAK = "peak"
+"""The post-processor that runs where a config names none."""
+
+
+def _post_processors(
+    output: OutputSection, plugins: PluginManager, checks: _Checks
+) -> tuple[PostProcessor, ...]:
+    """The chain: cut first, so that loudness and fades belong to what is heard.
+
+    Only where a config has no chain of its own comes the level first: it is that of the whole of
+    what the model made, as users know it.
+    """
+    cut = [TRIM] if output.cut_to_seconds_total else []
+    registry = plugins.post_processors
+    if output.post_processing is None:
+        built = [_from_name(registry, name, "output", checks) for name in [PEAK, *cut]]
+    else:
+        built = [
+            _from_name(registry, value, f"output.post_processing[{index}]", checks)
+            for index, value in enumerate(output.post_processing)
+        ]
+        if cut and not any(one is not None and one.NAME == TRIM for one in built):
+            built.insert(0, _from_name(registry, TRIM, "output.cut_to_seconds_total", checks))
+    return tuple(one for one in built if one is not None)
 
 
 def _built(

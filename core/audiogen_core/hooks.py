@@ -9,6 +9,22 @@ import pluggy
 PROJECT: Final = "audiogen"
 """The name of the pluggy project and of the entry-point group that plugins use."""
 
+INTERFACE_VERSION: Final = 1
+"""The version of the hooks and of `audiogen_core.interfaces`.
+
+A module with hooks states the version that it was made for as ``AUDIOGEN_INTERFACE = 1``; without,
+it is taken to be made for the first. The version goes up when the interfaces gain something. They
+lose nothing: an audiogen with version N loads plugins made for 1 to N, and refuses later ones.
+"""
+
+DISABLE: Final = "AUDIOGEN_DISABLE_PLUGINS"
+"""The environment variable that names distributions whose plugins are not loaded."""
+
+
+class PluginWarning(UserWarning):
+    """A plugin could not be loaded; the others go on."""
+
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -27,7 +43,8 @@ class Registrar(Protocol[T_contra]):
                 reference is imported when it is first used, so that listing the plugins
                 stays fast.
 
-        Raises:
-            PluginError: The name is taken already.
+        Nothing is registered before the hook has returned, and nothing at all when it raises. A
+        name that is taken already stays with who has it: a warning names both distributions, and
+        the hook's other names are registered.
         """
         ...

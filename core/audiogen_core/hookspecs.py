@@ -2,7 +2,8 @@
 
 Every hook is called once, when the plugins are loaded, with a ``register`` function that takes
 a name and a class (or a lazy ``"module:Class"`` reference to one). A hook returns nothing. What
-it raises disables that plugin with a warning; the others go on.
+it raises disables that plugin with a warning; the others go on. Hooks are only ever added, and
+`audiogen_core.INTERFACE_VERSION` goes up with each.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
+    from audiogen_core.interfaces.post_processor import PostProcessor
     from audiogen_core.interfaces.sampler import Sampler
 
 
@@ -40,6 +42,11 @@ def audiogen_naming(register: Registrar[NamingStrategy]) -> None:
 @hookspec
 def audiogen_encoders(register: Registrar[Encoder]) -> None:
     """Registers audio file encoders, by the name that ``output.file_format`` gives."""
+
+
+@hookspec
+def audiogen_post_processors(register: Registrar[PostProcessor]) -> None:
+    """Registers post-processors, by the names that ``output.post_processing`` lists."""
 
 
 @hookspec

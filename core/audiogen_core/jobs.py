@@ -140,7 +140,9 @@ class _Samples:
             for sample in self._config.source.samples():
                 values = {**defaults, **sample.values}
                 self._check_values(
-                    sample, values, misspelt | self._check_keys(sample.values, sample.where)
+                    sample,
+                    values,
+                    misspelt | self._check_keys(sample.values, sample.where, sample.key_places),
                 )
                 if len(self._problems) >= MAX_PROBLEMS:
                     break
@@ -165,14 +167,18 @@ class _Samples:
         path = f"{where}.{key}" if where.endswith(("]", "defaults")) else f"{where}: {key}"
         self._problems[Problem(path, what)] = None
 
-    def _check_keys(self, values: Mapping[str, Any], where: str) -> set[str | None]:
+    def _check_keys(
+        self, values: Mapping[str, Any], where: str, places: Mapping[str, str] | None = None
+    ) -> set[str | None]:
         """Returns the keys that were probably meant by unknown ones."""
         unknown = [key for key in values if key not in self._known]
         for key in unknown:
             hint = did_you_mean(key, self._known)
-            self._problem(
-                where, key, f"unknown conditioning key{hint}; known: {listed(self._known)}"
-            )
+            what = f"unknown conditioning key{hint}; known: {listed(self._known)}"
+            if places is not None and key in places:
+                self._problems[Problem(places[key], what)] = None
+            else:
+                self._problem(where, key, what)
         return {nearest(key, self._known) for key in unknown}
 
     def _check_values(
@@ -238,7 +244,7 @@ def _documented_problem(
             return f"must be a number, not {type_name(value)}"
         if not abs(value) <= MAX_SECONDS:
             return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
-        cut = key == "seconds_total" and config.output.cut_to_seconds_total
+        cut = key == "seconds_total" and config.trims
         if cut and round(value * model.sample_rate) < 1:
             return f"must be greater than 0 to cut the audio to it, not {shown(value)}"
     return None

@@ -53,6 +53,10 @@ def metadata(
         "input": plugins.inputs.origin(config.source.NAME),
         "naming": plugins.naming.origin(config.naming.NAME),
         "encoder": plugins.encoders.origin(config.encoder.NAME),
+        **{
+            f"post-processor {one.NAME}": plugins.post_processors.origin(one.NAME)
+            for one in config.post_processors
+        },
         "backbone": plugins.backbones.origin(model.file.model.diffusion.type),
         **{
             f"conditioner {section.id}": plugins.conditioners.origin(section.type)
@@ -75,7 +79,10 @@ def metadata(
             "seconds": samples / model.sample_rate,
             "channels": model.channels,
             "cut_to_seconds_total": config.output.cut_to_seconds_total,
-            "peak_normalized": True,
+            "post_processing": [
+                {"name": one.NAME, **one.options.model_dump(mode="json")}
+                for one in config.post_processors
+            ],
         },
         "batch": {"size": len(batch.jobs), "index": job.copy},
         "software": {

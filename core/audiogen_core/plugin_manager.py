@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+import audiogen_core
 from audiogen_core import hookspecs
-from audiogen_core.hooks import PROJECT, Registrar
+from audiogen_core.errors import did_you_mean, listed
+from audiogen_core.hooks import DISABLE, INTERFACE_VERSION, PROJECT, PluginWarning, Registrar
 from audiogen_core.registry import (
     AUTOENCODER,
     BACKBONE,
@@ -21,9 +24,12 @@ from audiogen_core.registry import (
     INPUT,
     KINDS,
     NAMING,
+    POST_PROCESSOR,
     SAMPLER,
     Kind,
+    Missing,
     Origin,
+    PluginError,
     Registry,
     describe,
 )
@@ -36,34 +42,24 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
+    from audiogen_core.interfaces.post_processor import PostProcessor
     from audiogen_core.interfaces.sampler import Sampler
-
-
-class PluginWarning(UserWarning):
-    """A plugin could not be loaded; the others go on."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An entry point that could not be loaded, and why."""
-
-    name: str
-    origin: Origin
-    cause: str
 
 
 class PluginManager:
     """The plugins of this installation.
 
     Attributes:
-        failures: The entry points that could not be loaded.
+        missing: What is installed and cannot be used: it failed, or was switched off.
     """
 
     def __init__(self) -> None:
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
-        self._registries: dict[Kind, Registry[Any]] = {kind: Registry(kind) for kind in KINDS}
-        self.failures: list[Failure] = []
+        self.missing: list[Missing] = []
+        self._registries: dict[Kind, Registry[Any]] = {
+            kind: Registry(kind, self.missing) for kind in KINDS
+        }
 
     @property
     def samplers(self) -> Registry[Sampler]:
@@ -86,6 +82,11 @@ class PluginManager:
         return self._registries[ENCODER]
 
     @property
+    def post_processors(self) -> Registry[PostProcessor]:
+        """By name in ``output.post_processing``."""
+        return self._registries[POST_PROCESSOR]
+
+    @property
     def conditioners(self) -> Registry[Conditioner]:
         """By ``type`` of a model's conditioner."""
         return self._registries[CONDITIONER]
@@ -105,24 +106,44 @@ class PluginManager:
         """By ``type`` of a pretransform's bottleneck."""
         return self._registries[BOTTLENECK]
 
+    def registry(self, kind: Kind) -> Registry[Any]:
+        """The registry of a kind."""
+        return self._registries[kind]
+
     def registries(self) -> list[Registry[Any]]:
         """All registries, in the order in which users meet their kinds."""
         return list(self._registries.values())
 
-    def load_entry_points(self) -> None:
-        """Loads every entry point of the group ``audiogen``; failures become `PluginWarning`."""
-        found = entry_points(group=PROJECT)
-        # The built-ins come first, so that the one who takes a name twice is always the guest.
-        for entry_point in sorted(found, key=lambda one: _origin(one).distribution != PROJECT):
-            origin = _origin(entry_point)
+    def load_entry_points(self, disabled: str = "") -> None:
+        """Loads every entry point of the group ``audiogen``; failures become `PluginWarning`.
+
+        Args:
+            disabled: Distributions to leave out, separated by commas; ``*`` for all but the
+                built-ins, which are always loaded.
+        """
+        switched_off = {canonical(name.strip()) for name in disabled.split(",") if name.strip()}
+        # The built-ins come first, so that who takes a name twice is always the guest; the others
+        # are sorted, so that it is always the same one.
+        found = [(_origin(one), one) for one in entry_points(group=PROJECT)]
+        found.sort(key=lambda pair: (pair[0].distribution != PROJECT, pair[0].distribution))
+        for origin, entry_point in found:
+            guest = origin.distribution != PROJECT
+            if guest and switched_off & {"*", canonical(origin.distribution)}:
+                self.missing.append(Missing(entry_point.name, None, origin, "", disabled=True))
+                continue
             try:
                 self.register(entry_point.load(), entry_point.name, origin)
-            # A plugin may fail in any way at import; none of them may stop the program.
-            except Exception as error:
-                self._failed(entry_point.name, origin, describe(error))
+            except KeyboardInterrupt:
+                raise
+            # A plugin may fail in any way at import, SystemExit included; none of them may stop
+            # the program.
+            except BaseException as error:
+                self._lost(entry_point.name, None, origin, describe(error))
 
     def register(self, plugin: object, name: str, origin: Origin) -> None:
-        """Registers the hook implementations of a module or object.
+        """Registers the hook implementations of a module or object: all of them, or none.
+
+        A name that is taken already is left out, with a `PluginWarning`; the others are registered.
 
         Args:
             plugin: What carries functions decorated with `hookimpl`.
@@ -130,31 +151,55 @@ class PluginManager:
             origin: Its distribution.
 
         Raises:
-            pluggy.PluginValidationError: A hook is unknown or has the wrong arguments.
-            PluginError: A name is taken already.
+            pluggy.PluginValidationError: A hook has the wrong arguments.
+            PluginError: It is made for a later interface, has no hook, or has an unknown one.
         """
+        check_interface(plugin)
+        staged: list[tuple[Registry[Any], str, type[Any] | str]] = []
         label = f"{origin.distribution}:{name}"
-        self._pluggy.register(plugin, name=label)
         try:
-            self._pluggy.check_pending()
+            self._pluggy.register(plugin, name=label)
+            self._check_hooks(plugin)
             for kind, registry in self._registries.items():
                 for implementation in getattr(self._pluggy.hook, kind.hook).get_hookimpls():
                     if implementation.plugin is plugin:
-                        implementation.function(_registrar(registry, origin))
-        except Exception:
-            self._pluggy.unregister(plugin)
+                        implementation.function(_registrar(registry, staged))
+        except BaseException:
+            if self._pluggy.get_plugin(label) is plugin:
+                self._pluggy.unregister(plugin)
             raise
+        for registry, plugin_name, target in staged:
+            try:
+                registry.add(plugin_name, target, origin)
+            except PluginError as error:
+                self._lost(plugin_name, registry.kind, origin, str(error))
 
-    def _failed(self, name: str, origin: Origin, cause: str) -> None:
-        self.failures.append(Failure(name, origin, cause))
-        warnings.warn(
-            f"plugin '{name}' of {origin} could not be loaded: {cause}", PluginWarning, stacklevel=3
-        )
+    def _check_hooks(self, plugin: object) -> None:
+        callers = self._pluggy.get_hookcallers(plugin) or []
+        if not callers:
+            raise PluginError("it has no function that is decorated with audiogen_core.hookimpl")
+        known = [kind.hook for kind in self._registries]
+        for caller in callers:
+            optional = all(
+                one.optionalhook for one in caller.get_hookimpls() if one.plugin is plugin
+            )
+            if not caller.has_spec() and not optional:
+                raise PluginError(
+                    f"it has an unknown hook {caller.name!r}{did_you_mean(caller.name, known)}; "
+                    f"known: {listed(known)}"
+                )
+
+    def _lost(self, name: str, kind: Kind | None, origin: Origin, cause: str) -> None:
+        missing = Missing(name, kind, origin, cause)
+        self.missing.append(missing)
+        warnings.warn(str(missing), PluginWarning, stacklevel=3)
 
 
-def _registrar(registry: Registry[Any], origin: Origin) -> Registrar[Any]:
+def _registrar(
+    registry: Registry[Any], staged: list[tuple[Registry[Any], str, type[Any] | str]]
+) -> Registrar[Any]:
     def register(name: str, plugin: type[Any] | str) -> None:
-        registry.add(name, plugin, origin)
+        staged.append((registry, name, plugin))
 
     return register
 
@@ -166,9 +211,37 @@ def _origin(entry_point: EntryPoint) -> Origin:
     return Origin(distribution.name, distribution.version)
 
 
+def canonical(name: str) -> str:
+    """A distribution's name as package indexes compare them (PEP 503): ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def check_interface(plugin: object) -> None:
+    """Looks at the interface version that a module with hooks was made for.
+
+    Raises:
+        PluginError: It is later than this one, or no version.
+    """
+    version = getattr(plugin, "AUDIOGEN_INTERFACE", 1)
+    if type(version) is not int or version < 1:
+        raise PluginError(f"AUDIOGEN_INTERFACE must be a whole number from 1, not {version!r}")
+    if version > INTERFACE_VERSION:
+        raise PluginError(
+            f"it is made for interface version {version}, and audiogen {audiogen_core.__version__}"
+            f" has {INTERFACE_VERSION}; a newer audiogen is needed"
+        )
+
+
 @cache
-def installed_plugins() -> PluginManager:
-    """The plugins of this installation, loaded once a process."""
+def _installed(disabled: str) -> PluginManager:
     manager = PluginManager()
-    manager.load_entry_points()
+    manager.load_entry_points(disabled)
     return manager
+
+
+def installed_plugins() -> PluginManager:
+    """The plugins of this installation, loaded once a process.
+
+    The environment variable ``AUDIOGEN_DISABLE_PLUGINS`` names distributions to leave out.
+    """
+    return _installed(os.environ.get(DISABLE, ""))

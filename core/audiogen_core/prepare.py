@@ -134,9 +134,7 @@ def _sampler(config: GenerationConfig, model: ModelConfig, plugins: PluginManage
     plugin = plugins.samplers.load(name)
     if model.objective not in plugin.OBJECTIVES:
         fitting = [
-            one
-            for one in plugins.samplers.names()
-            if model.objective in plugins.samplers.load(one).OBJECTIVES
+            one.NAME for one in plugins.samplers.classes() if model.objective in one.OBJECTIVES
         ]
         raise InputError(
             Problem(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from audiogen_core.errors import UsageError, did_you_mean, listed
+from audiogen_core.errors import AudiogenError, UsageError, did_you_mean, listed
 
 T = TypeVar("T")
 
@@ -26,12 +26,22 @@ class Kind:
         interface: The abstract class, as ``"module:Class"`` (importing it may import torch).
         key: Where a config names one, for messages: ``output.file_format``, and with ``[]`` at the
             end where it names several.
+        options: Where a config holds its options: ``beside`` its name, in an object with its
+            name (``named``), or in an object ``config`` beside its name.
+        check: The contract check of the kind, as ``"module:function"``; it takes the class.
     """
 
     name: str
     hook: str
     interface: str
     key: str
+    options: Literal["named", "beside", "config"] = "named"
+    check: str = ""
+
+    @property
+    def slug(self) -> str:
+        """The name in one word: ``input-source``."""
+        return self.name.replace(" ", "-")
 
     @property
     def place(self) -> tuple[str, str]:
@@ -41,43 +51,89 @@ class Kind:
 
 
 _INTERFACES = "audiogen_core.interfaces"
+_TESTING = "audiogen_core.testing"
 SAMPLER = Kind(
-    "sampler", "audiogen_samplers", f"{_INTERFACES}.sampler:Sampler", "generation.sampler_type"
+    "sampler",
+    "audiogen_samplers",
+    f"{_INTERFACES}.sampler:Sampler",
+    "generation.sampler_type",
+    options="beside",
+    check=f"{_TESTING}.samplers:check_sampler",
 )
 INPUT = Kind(
-    "input source", "audiogen_inputs", f"{_INTERFACES}.input_source:InputSource", "input.type"
+    "input source",
+    "audiogen_inputs",
+    f"{_INTERFACES}.input_source:InputSource",
+    "input.type",
+    options="beside",
+    check=f"{_TESTING}.inputs:check_input_source",
 )
 NAMING = Kind(
     "naming strategy",
     "audiogen_naming",
     f"{_INTERFACES}.naming:NamingStrategy",
     "output.file_naming",
+    options="named",
+    check=f"{_TESTING}.naming:check_naming",
 )
 ENCODER = Kind(
-    "encoder", "audiogen_encoders", f"{_INTERFACES}.encoder:Encoder", "output.file_format"
+    "encoder",
+    "audiogen_encoders",
+    f"{_INTERFACES}.encoder:Encoder",
+    "output.file_format",
+    options="named",
+    check=f"{_TESTING}.encoders:check_encoder",
+)
+POST_PROCESSOR = Kind(
+    "post-processor",
+    "audiogen_post_processors",
+    f"{_INTERFACES}.post_processor:PostProcessor",
+    "output.post_processing[]",
+    check=f"{_TESTING}.post_processors:check_post_processor_class",
 )
 CONDITIONER = Kind(
     "conditioner",
     "audiogen_conditioners",
     f"{_INTERFACES}.conditioner:Conditioner",
     "model.conditioning.configs[].type",
+    options="config",
+    check=f"{_TESTING}.model_parts:check_conditioner",
 )
 BACKBONE = Kind(
-    "backbone", "audiogen_backbones", f"{_INTERFACES}.backbone:Backbone", "model.diffusion.type"
+    "backbone",
+    "audiogen_backbones",
+    f"{_INTERFACES}.backbone:Backbone",
+    "model.diffusion.type",
+    options="config",
+    check=f"{_TESTING}.model_parts:check_backbone",
 )
 AUTOENCODER = Kind(
     "autoencoder",
     "audiogen_autoencoders",
     f"{_INTERFACES}.autoencoder:Autoencoder",
     "model.pretransform.config.decoder.type",
+    options="config",
+    check=f"{_TESTING}.model_parts:check_autoencoder",
 )
 BOTTLENECK = Kind(
     "bottleneck",
     "audiogen_bottlenecks",
     f"{_INTERFACES}.bottleneck:Bottleneck",
     "model.pretransform.config.bottleneck.type",
+    options="config",
+    check=f"{_TESTING}.model_parts:check_bottleneck",
 )
-KINDS = (SAMPLER, CONDITIONER, INPUT, NAMING, ENCODER, BACKBONE, AUTOENCODER, BOTTLENECK)
+KINDS = (
+    SAMPLER,
+    CONDITIONER,
+    INPUT,
+    NAMING,
+    ENCODER,
+    POST_PROCESSOR,
+    BACKBONE,
+    AUTOENCODER,
+    BOTTLENECK,
+)
 
 
 @dataclass(frozen=True)
@@ -100,11 +156,41 @@ class Registration(Generic[T]):
     origin: Origin
 
 
-class Registry(Generic[T]):
-    """The plugins of one kind, by name, in the order of their registration."""
+@dataclass(frozen=True)
+class Missing:
+    """Something that is installed, but cannot be used.
 
-    def __init__(self, kind: Kind) -> None:
+    Attributes:
+        name: The plugin's name; that of the entry point where the kind is None.
+        kind: The plugin's kind; None where a whole entry point is missing.
+        origin: The distribution.
+        cause: Why, in one line.
+        disabled: Whether it was switched off, rather than having failed.
+    """
+
+    name: str
+    kind: Kind | None
+    origin: Origin
+    cause: str
+    disabled: bool = False
+
+    def __str__(self) -> str:
+        what = "plugin" if self.kind is None else self.kind.name
+        why = "is switched off" if self.disabled else f"could not be loaded: {self.cause}"
+        return f"{what} '{self.name}' of {self.origin} {why}"
+
+
+class Registry(Generic[T]):
+    """The plugins of one kind, by name, in the order of their registration.
+
+    Args:
+        kind: The kind.
+        missing: What could not be loaded, of this kind and of others; it may grow.
+    """
+
+    def __init__(self, kind: Kind, missing: Sequence[Missing] = ()) -> None:
         self.kind = kind
+        self._missing = missing
         self._registrations: dict[str, Registration[T]] = {}
         self._loaded: dict[str, type[T]] = {}
 
@@ -136,9 +222,15 @@ class Registry(Generic[T]):
         self._registrations[name] = Registration(name, target, origin)
 
     def unknown(self, name: str) -> str:
-        """The message for a name that nobody registered."""
+        """The message for a name that nobody registered; it may be that of a missing plugin."""
         hint = did_you_mean(name, self._registrations)
-        return f"{name!r} is not a known {self.kind.name}{hint}; known: {listed(self.names())}"
+        missing = "".join(
+            f"; {one}"
+            for one in self._missing
+            if one.kind is None or (one.kind is self.kind and one.name == name)
+        )
+        known = listed(self.names())
+        return f"{name!r} is not a known {self.kind.name}{hint}; known: {known}{missing}"
 
     def origin(self, name: str) -> Origin:
         """The distribution that registered a name."""
@@ -155,6 +247,14 @@ class Registry(Generic[T]):
             self._loaded[name] = self._import(self._registrations[name])
         return self._loaded[name]
 
+    def classes(self, names: Iterable[str] | None = None) -> Iterator[type[T]]:
+        """The classes of the given names, or of all; what cannot be had is left out."""
+        for name in self._registrations if names is None else names:
+            try:
+                yield self.load(name)
+            except (KeyError, PluginError):
+                continue
+
     def _import(self, registration: Registration[T]) -> type[T]:
         label = f"{self.kind.name} '{registration.name}' of {registration.origin}"
         try:
@@ -163,7 +263,10 @@ class Registry(Generic[T]):
                 if isinstance(registration.target, str)
                 else registration.target
             )
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        # A plugin may fail in any way at import; SystemExit is one of them.
+        except BaseException as error:
             raise PluginError(f"{label} cannot be imported: {describe(error)}") from error
         interface = import_reference(self.kind.interface)
         if not (isinstance(plugin, type) and issubclass(plugin, interface)):
@@ -181,6 +284,22 @@ def import_reference(reference: str) -> Any:
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line: ``ImportError: no module named 'x'``."""
+    """An exception in one line: ``ImportError: no module named 'x'``; our own without its type."""
     text = " ".join(str(error).split())
+    if isinstance(error, AudiogenError):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def kind_named(text: str) -> Kind:
+    """The kind that a user means: ``input source``, ``input-source`` or ``input_source``.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    kinds = {kind.slug: kind for kind in KINDS}
+    if (slug := "-".join(text.lower().replace("_", " ").replace("-", " ").split())) in kinds:
+        return kinds[slug]
+    raise UsageError(
+        f"{text!r} is not a kind of plugin{did_you_mean(slug, kinds)}; known: {listed(kinds)}"
+    )

@@ -45,8 +45,11 @@ GENERATION = (
 OUTPUT = "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_seconds_total'"
 SECTIONS = "'generation', 'conditioning_defaults', 'input', 'output'"
 CONDITIONING = "'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt'"
+INPUTS = "'config', 'file', 'jsonl', 'csv', 'directory', 'grid'"
 FORMATS = (
-    "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k'"
+    "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k', "
+    "'wav 24', 'wav float', 'flac 24', 'ogg opus 64k', 'ogg opus 96k', 'ogg opus 128k', "
+    "'ogg opus 192k', 'm4a aac 96k', 'm4a aac 128k', 'm4a aac 192k', 'm4a aac 256k'"
 )
 SAMPLERS_V = (
     "'k-heun', 'k-lms', 'k-dpmpp-2s-ancestral', 'k-dpm-2', 'k-dpm-fast', 'k-dpm-adaptive', "
@@ -651,19 +654,19 @@ INPUT = [
     in_config(
         "input without a type",
         {"input.type": GONE},
-        "input.type: is required, but missing; known: 'config', 'file'",
+        f"input.type: is required, but missing; known: {INPUTS}",
     ),
     in_config(
         "input of an unknown type",
-        {"input.type": "csv"},
-        "input.type: 'csv' is not a known input source; known: 'config', 'file'",
+        {"input.type": "sheet"},
+        f"input.type: 'sheet' is not a known input source; known: {INPUTS}",
     ),
     in_config(
         "input of a misspelt type",
         {"input.type": "Confg"},
         (
             "input.type: 'Confg' is not a known input source (did you mean 'config'?); known: "
-            "'config', 'file'"
+            f"{INPUTS}"
         ),
     ),
     in_config(
@@ -1217,7 +1220,7 @@ OUT = [
         {"output.file_naming": "by mood"},
         (
             "output.file_naming: 'by mood' is not a known naming strategy; known: 'prompt', "
-            "'verbose', 'audio_prompt'"
+            "'verbose', 'audio_prompt', 'template'"
         ),
     ),
     in_config(
@@ -1225,7 +1228,7 @@ OUT = [
         {"output.file_naming": "Verbos"},
         (
             "output.file_naming: 'Verbos' is not a known naming strategy (did you mean "
-            "'verbose'?); known: 'prompt', 'verbose', 'audio_prompt'"
+            "'verbose'?); known: 'prompt', 'verbose', 'audio_prompt', 'template'"
         ),
     ),
     in_config(
@@ -1270,12 +1273,12 @@ OUT = [
             f"known: {SAMPLERS_V}, {SAMPLERS_FLOW}\n"
             "  conditioning_defaults: must be an object, not a list\n"
             "  input.type: 'files' is not a known input source (did you mean 'file'?); known: "
-            "'config', 'file'\n"
+            f"{INPUTS}\n"
             "  output.save_metadata: must be true or false, not a string\n"
             "  output.file_format: 'mp3 v00' is not a known encoder (did you mean 'mp3 v0'?); "
             f"known: {FORMATS}\n"
             "  output.file_naming: 'seed' is not a known naming strategy; known: 'prompt', "
-            "'verbose', 'audio_prompt'"
+            "'verbose', 'audio_prompt', 'template'"
         ),
     ),
     in_config(
@@ -2165,6 +2168,6 @@ def test_real_process(place: Path) -> None:
         "error: config.json: 2 problems\n"
         f"  genration: unknown section (did you mean 'generation'?); allowed: {SECTIONS}\n"
         "  input.type: 'confg' is not a known input source (did you mean 'config'?); "
-        "known: 'config', 'file'\n",
+        f"known: {INPUTS}\n",
     )
     assert sorted(tree(place)) == ["config.json"]

@@ -9,13 +9,17 @@ import textwrap
 import types
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
+from pydantic import Field
 
 from audiogen_core import hookimpl, hookspecs
 from audiogen_core.interfaces import sampler
+from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import KINDS, Kind, Origin
+from audiogen_core.testing.post_processors import check_post_processor
 from audiogen_core.testing.samplers import check_sampler
 
 
@@ -29,7 +33,7 @@ def example(kind: Kind) -> types.ModuleType:
     module.__dict__.update(vars(interface))
     module.__dict__.update(
         hookimpl=hookimpl, pairwise=pairwise, sys=sys, torch=torch, nn=torch.nn,
-        Tensor=torch.Tensor, __name__="example",
+        Tensor=torch.Tensor, np=np, Field=Field, FloatArray=FloatArray, __name__="example",
     )  # fmt: skip
     exec(compile(textwrap.dedent(code), "example", "exec", flags=0x1000000), module.__dict__)  # noqa: S102
     return module
@@ -51,6 +55,12 @@ def test_the_example_sampler_keeps_the_contract() -> None:
     """It converges at the order that it claims, and so on."""
     module = example(next(kind for kind in KINDS if kind.name == "sampler"))
     check_sampler(module.Euler)
+
+
+def test_the_example_post_processor_keeps_the_contract() -> None:
+    """It takes whatever audio there is."""
+    module = example(next(kind for kind in KINDS if kind.name == "post-processor"))
+    check_post_processor(module.Delay())
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

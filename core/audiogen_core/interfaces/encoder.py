@@ -11,7 +11,7 @@ A complete third-party encoder::
         def check(self, sample_rate: int, channels: int) -> None:
             pass
 
-        def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+        def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
             path.write_bytes(audio.T.astype("<f4").tobytes())
 
     @hookimpl
@@ -26,14 +26,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from audiogen_core.options import NoOptions, PluginOptions
+from audiogen_core.tags import Tags
 
-FloatArray: TypeAlias = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+# In quotes, so that NumPy is not imported to list the plugins.
+FloatArray: TypeAlias = "npt.NDArray[np.float32]"
 
 
 class EncoderUnavailableError(Exception):
@@ -69,13 +72,16 @@ class Encoder(ABC):
         """
 
     @abstractmethod
-    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes a whole file. Called from any thread, only after `check` passed.
+
+        The same arguments make the same bytes: no clock, no random number.
 
         Args:
             audio: Finite samples in [-1, 1], ``[channels, samples]``, at least one sample.
             sample_rate: In hertz.
             path: The file to write; its ending says nothing about the format.
+            tags: What the file shall say about itself, as far as its format can.
 
         Raises:
             Exception: Anything that goes wrong; the core records it and removes the file.

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from pydantic import WithJsonSchema
@@ -38,10 +38,13 @@ class Sample:
     Attributes:
         values: Conditioning values by key; ``conditioning_defaults`` fill in the others.
         where: ``input.samples[3]`` or ``prompts.txt, line 12``.
+        key_places: Where a key itself stands when that is not here, for the message that it is
+            unknown: the same for all samples of a table, ``songs.csv, line 1, column 2: tempo``.
     """
 
     values: Mapping[str, Any]
     where: str
+    key_places: Mapping[str, str] = field(default_factory=dict)
 
 
 class InputSource(ABC):

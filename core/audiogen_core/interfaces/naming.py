@@ -63,4 +63,8 @@ class NamingStrategy(ABC):
 
     @abstractmethod
     def stem(self, job: NamedJob) -> str:
-        """The file's name without its ending. The same job always gets the same name."""
+        """The file's name without its ending. The same job always gets the same name.
+
+        Raises:
+            InputError: The options do not fit the job; it ends the run before a model is loaded.
+        """

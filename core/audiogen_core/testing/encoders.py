@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -22,6 +22,18 @@ import numpy.typing as npt
 
 from audiogen_core.interfaces.encoder import Encoder, FloatArray
 from audiogen_core.options import PluginOptions
+from audiogen_core.tags import Tags
+
+TAGS = Tags(
+    title='A 🎷 jazz piece: «Ünïcode», 50% / "quoted"',
+    comment="euler, 50 steps, cfg 7.0, seed 42",
+    software="audiogen 0.0.0",
+    settings='{"conditioning": {"prompt": "A 🎷 jazz piece"}, "seed": 42}',
+)
+"""What the checks let every file say about itself."""
+
+TagReader: TypeAlias = Callable[[Path], dict[str, str]]
+"""Reads a file's tags: their texts by keys in lower case."""
 
 Decoder: TypeAlias = Callable[[Path], tuple[FloatArray, int]]
 """Reads a file: the audio, ``[channels, samples]``, and its sample rate in hertz."""
@@ -81,6 +93,15 @@ def decode(path: Path, container: str | None = None) -> tuple[FloatArray, int]:
     return audio.astype(np.float32), rate
 
 
+def read_tags(path: Path) -> dict[str, str]:
+    """The tags of any file that FFmpeg knows, by FFmpeg's keys in lower case."""
+    import av
+
+    with av.open(str(path.absolute())) as source:
+        found = {**source.streams.audio[0].metadata, **source.metadata}
+    return {key.lower(): text for key, text in found.items()}
+
+
 def find_lag(decoded: FloatArray, audio: FloatArray) -> int:
     """How many samples later ``audio`` appears in ``decoded``, by their cross-correlation."""
     size = 1 << (decoded.shape[1] + audio.shape[1]).bit_length()
@@ -103,6 +124,7 @@ def check_encoder(
     channels: int = 2,
     options: PluginOptions | None = None,
     decoder: Decoder = decode,
+    tag_reader: TagReader | None = read_tags,
     min_snr_db: float = 20.0,
     level_tolerance_db: float = 0.5,
     max_error: float | None = None,
@@ -118,6 +140,7 @@ def check_encoder(
         channels: 1 for mono, 2 for stereo.
         options: The encoder's options; its defaults without them.
         decoder: What reads its files; PyAV unless something else is given.
+        tag_reader: What reads their tags; None for a format that has none.
         min_snr_db: The least signal-to-noise ratio of `tones`, once aligned, in decibels.
         level_tolerance_db: How far the level of `tones` may move, in decibels.
         max_error: For a lossless format, the largest difference that any sample may have:
@@ -147,6 +170,9 @@ def check_encoder(
     check_silence(trip, channels)
     check_full_scale(trip, channels)
     check_threads(trip, channels)
+    check_bytes(encoder, sample_rate, channels)
+    if tag_reader is not None:
+        check_tags(encoder, sample_rate, channels, tag_reader)
 
 
 @dataclass(frozen=True)
@@ -179,7 +205,7 @@ class RoundTrip:
         with tempfile.TemporaryDirectory(prefix="audiogen-") as folder:
             # The core hands out such names; ".part" must not decide about the format.
             path = Path(folder, "a b: ü.part")
-            self.encoder.encode(given, self.sample_rate, path)
+            self.encoder.encode(given, self.sample_rate, path, TAGS)
             left = [entry.name for entry in Path(folder).iterdir()]
             assert left == [path.name], f"encode was to write {path.name!r} alone, but left {left}"
             published = path.rename(path.with_suffix(self.encoder.EXTENSION))
@@ -259,6 +285,35 @@ def check_threads(trip: RoundTrip, channels: int) -> None:
         together = list(pool.map(trip, signals))
     for number, (one, other) in enumerate(zip(alone, together, strict=True)):
         assert np.array_equal(one, other), f"file {number} of 4 differs when two threads encode"
+
+
+def check_bytes(encoder: Encoder, sample_rate: int, channels: int) -> None:
+    """The same audio with the same tags makes the same bytes."""
+    audio = tones(0.5, sample_rate, channels)
+    with tempfile.TemporaryDirectory(prefix="audiogen-") as folder:
+        paths = [Path(folder, name) for name in ("first", "second")]
+        for path in paths:
+            encoder.encode(audio, sample_rate, path, TAGS)
+        first, second = (path.read_bytes() for path in paths)
+    assert first == second, "the same audio, encoded twice, made different files"
+
+
+def check_tags(
+    encoder: Encoder, sample_rate: int, channels: int, tag_reader: TagReader = read_tags
+) -> None:
+    """The file says what it was told to say, in any language and at any length."""
+    audio = tones(0.5, sample_rate, channels)
+    for tags in (TAGS, replace(TAGS, title="très long 🎷 " * 10_000)):
+        with tempfile.TemporaryDirectory(prefix="audiogen-") as folder:
+            path = Path(folder, f"tagged{encoder.EXTENSION}")
+            encoder.encode(audio, sample_rate, path, tags)
+            found = tag_reader(path)
+        title = found.get("title", "")
+        assert title == tags.title, f"the title is {title[:80]!r} instead of {tags.title[:80]!r}"
+        comment = found.get("comment", "")
+        assert comment.startswith(tags.comment), f"the comment is {comment[:80]!r}"
+        for what, text in (("software", tags.software), ("settings", tags.settings)):
+            assert any(text in one for one in found.values()), f"no tag holds the {what}: {text}"
 
 
 def _is_tiny(audio: FloatArray, decoded: FloatArray) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
@@ -73,6 +74,12 @@ class Oobleck(Autoencoder):
     NAME = "oobleck"
     EncoderOptions = OobleckEncoderOptions
     DecoderOptions = OobleckDecoderOptions
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Small networks that fit each other."""
+        options = {"channels": 4, "c_mults": [1, 2], "strides": [2, 4], "latent_dim": 3}
+        return {"encoder": options, "decoder": options, "latent_channels": 3}
 
     @classmethod
     def build_encoder(cls, options: OobleckEncoderOptions) -> OobleckEncoder:

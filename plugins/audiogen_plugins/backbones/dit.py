@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
@@ -240,6 +241,16 @@ class DiffusionTransformer(Backbone):
         self.timestep_as_input = timestep_channels > 0
         self.patch_size = patch_size
         self.modulated = modulated
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """A small network with two kinds of conditioning."""
+        options = {"io_channels": 4, "embed_dim": 64, "depth": 2, "num_heads": 2}
+        options |= {"cond_token_dim": 32, "global_cond_dim": 6}
+        generator = torch.Generator().manual_seed(0)
+        tokens = torch.randn(2, 5, 32, generator=generator)
+        inputs = BackboneInputs(tokens, torch.randn(2, 6, generator=generator))
+        return {"options": options, "channels": 4, "inputs": inputs}
 
     @classmethod
     def build(cls, options: DiTOptions) -> Self:

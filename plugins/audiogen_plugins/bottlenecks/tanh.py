@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from pydantic import Field
@@ -31,6 +32,11 @@ class TanhBottleneck(Bottleneck):
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = scale
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Any number of channels will do."""
+        return {"channels": 6}
 
     @classmethod
     def build(cls, options: TanhOptions) -> Self:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -21,6 +22,11 @@ class VAEBottleneck(Bottleneck):
 
     NAME = "vae"
     Options = NoOptions
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Means and scales of three latent channels."""
+        return {"channels": 6}
 
     @classmethod
     def build(cls, options: NoOptions) -> Self:  # noqa: ARG003  (there are none)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -58,6 +59,15 @@ class IntConditioner(Conditioner):
     def __init__(self, output_dim: int, *, rows: int) -> None:
         super().__init__()
         self.int_embedder = nn.Embedding(rows, output_dim)
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Whole numbers within the range, and what is none of them."""
+        return {
+            "options": {"max_val": 9},
+            "good": [0, 5, 7.0],
+            "bad": [-1, 10, 2.5, True, "3", None],
+        }
 
     @classmethod
     def build(cls, options: IntOptions, context: BuildContext) -> Self:

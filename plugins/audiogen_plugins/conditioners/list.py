@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -18,7 +19,7 @@ from audiogen_plugins.conditioners.common import check_text, one_token
 class ListOptions(PluginOptions):
     """The keys of its ``config``."""
 
-    options: list[str] = Field(min_length=1)
+    options: list[str] = Field(min_length=1, examples=[["slow", "fast"]])
 
 
 class ListConditioner(Conditioner):
@@ -37,6 +38,15 @@ class ListConditioner(Conditioner):
         # Row 0 stood for unknown words; `check` allows none.
         self.embedder = nn.Embedding(len(words) + 1, output_dim)
         self.words = list(words)
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Words of a list, and what is none of them."""
+        return {
+            "options": {"options": ["slow", "fast"]},
+            "good": ["slow", "fast"],
+            "bad": ["", 3, None],
+        }
 
     @classmethod
     def build(cls, options: ListOptions, context: BuildContext) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -20,7 +21,7 @@ from audiogen_plugins.conditioners.pretrained import Pretrained
 class LookupOptions(PluginOptions):
     """The keys of its ``config``."""
 
-    tokenizer_name: str = Field(min_length=1)
+    tokenizer_name: str = Field(min_length=1, examples=["t5-base"])
     max_length: int = Field(default=1024, gt=0)
     use_abs_pos_emb: bool = False
     project_out: bool = False
@@ -76,6 +77,16 @@ class LookupConditioner(Conditioner):
         self.source = source
         self.tokenizer = tokenizer
         self.max_length = max_length
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:
+        """Texts, and the tokenizer of a tiny text encoder."""
+        from audiogen_core.testing.tiny_model import write_tiny_text_encoder
+
+        write_tiny_text_encoder(folder / "t5")
+        options = {"tokenizer_name": "t5", "max_length": 6}
+        texts = ["jazz", "", "a dark deep loop with loud heavy bass"]
+        return {"options": options, "good": texts, "bad": [None, 3, ["jazz"]], "folder": folder}
 
     @classmethod
     def build(cls, options: LookupOptions, context: BuildContext) -> Self:

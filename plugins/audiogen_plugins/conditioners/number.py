@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -74,6 +75,15 @@ class NumberConditioner(Conditioner):
         self.embedder = NumberEmbedder(output_dim)
         self.min_val = min_val
         self.max_val = max_val
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Numbers within the range, and what is none of them."""
+        return {
+            "options": {"max_val": 512},
+            "good": [0, 47.5, 512],
+            "bad": [-1, 513, "30", True, None],
+        }
 
     @classmethod
     def build(cls, options: NumberOptions, context: BuildContext) -> Self:

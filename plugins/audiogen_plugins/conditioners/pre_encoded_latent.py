@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -20,9 +21,9 @@ from audiogen_plugins.conditioners.common import one_token, project, projection
 class PreEncodedLatentOptions(PluginOptions):
     """The keys of its ``config``."""
 
-    input_dim: int = Field(gt=0)
+    input_dim: int = Field(gt=0, examples=[64])
     pool_across_time: bool = False
-    sample_size: int | None = Field(default=None, gt=0)
+    sample_size: int | None = Field(default=None, gt=0, examples=[128])
     random_crop: bool = False
     project_out: bool = False
 
@@ -61,6 +62,17 @@ class PreEncodedLatentConditioner(Conditioner):
         self.input_dim = input_dim
         self.length = length
         self.random_crop = random_crop
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:
+        """Files of a long and a short array, and one of another width."""
+        paths = []
+        for name, shape in {"long": (9, 5), "short": (2, 5), "turned": (5, 9)}.items():
+            paths.append(str(folder / f"{name}.npy"))
+            np.save(paths[-1], np.random.default_rng(0).standard_normal(shape, np.float32))
+        *good, turned = paths
+        bad = [None, 3, "", str(folder / "nowhere.npy"), turned]
+        return {"options": {"input_dim": 5, "sample_size": 4}, "good": good, "bad": bad}
 
     @classmethod
     def build(cls, options: PreEncodedLatentOptions, context: BuildContext) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -76,6 +77,16 @@ class T5Conditioner(Conditioner):
         self.source = source
         self.max_length = max_length
         self._text_encoder: TextEncoder | None = None
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:
+        """Texts, and a tiny text encoder."""
+        from audiogen_core.testing.tiny_model import write_tiny_text_encoder
+
+        write_tiny_text_encoder(folder / "t5")
+        options = {"t5_model_name": "t5", "max_length": 6}
+        texts = ["jazz", "", "a dark deep loop with loud heavy bass"]
+        return {"options": options, "good": texts, "bad": [None, 3, ["jazz"]], "folder": folder}
 
     @classmethod
     def build(cls, options: T5Options, context: BuildContext) -> Self:

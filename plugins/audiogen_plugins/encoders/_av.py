@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.tags import SETTINGS_KEY, Tags
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """FFmpeg's name of each channel count's layout, in the order of the FLAC specification."""
+
+SampleFormat: TypeAlias = Literal["s16", "s32", "flt", "fltp"]
+"""What encoders take: packed 16-bit or 24-bit integers (in the high bits of 32), or floats."""
 
 BLOCK = 1 << 16
 """Samples a channel that are converted at a time, so that long audio is never copied whole."""
@@ -56,7 +60,8 @@ def write(
     *,
     container: str,
     codec: str,
-    sample_format: Literal["s16", "fltp"],
+    sample_format: SampleFormat,
+    tags: Tags | None = None,
     bit_rate: int | None = None,
     best_vbr: bool = False,
     profile: str | None = None,
@@ -71,7 +76,8 @@ def write(
         path: The file to write, whatever its ending.
         container: FFmpeg's name of the file format: ``"wav"``, ``"ipod"`` for M4A.
         codec: FFmpeg's name of the encoder.
-        sample_format: What the encoder takes: packed 16-bit integers or planar floats.
+        sample_format: What the encoder takes.
+        tags: What the file says about itself; M4A takes none here, but from `_m4a.tag`.
         bit_rate: In bits a second, for encoders with a constant rate.
         best_vbr: Whether to encode at quality 0, the best variable bit rate.
         profile: FFmpeg's name of the codec's profile.
@@ -88,10 +94,13 @@ def write(
     if not audio.size:
         raise ValueError("audio holds no samples")
     layout = LAYOUTS[audio.shape[0] - 1]
+    # Without "bitexact", Ogg draws random serial numbers, and FFmpeg names itself as the software.
+    file_options = {"fflags": "+bitexact", **(container_options or {})}
     # Absolute, so that no file name is taken for a protocol ("a:b") or for standard output.
     with av.open(
-        str(path.absolute()), "w", format=container, container_options=dict(container_options or {})
+        str(path.absolute()), "w", format=container, container_options=file_options
     ) as output:
+        output.metadata.update(_metadata(container, tags or Tags()))
         stream = cast(
             "AudioStream", output.add_stream(codec, rate=sample_rate, options=dict(options or {}))
         )
@@ -108,10 +117,8 @@ def write(
         context.open()
         if context.options:
             raise RuntimeError(f"the encoder {codec} ignored the options {context.options}")
-        for start, block in _blocks(audio):
-            frame = av.AudioFrame.from_ndarray(
-                block if sample_format == "fltp" else interleaved(block), sample_format, layout
-            )
+        for start, block in blocks(audio):
+            frame = av.AudioFrame.from_ndarray(packed(block, sample_format), sample_format, layout)
             frame.sample_rate = sample_rate
             frame.pts = start
             output.mux(stream.encode(frame))
@@ -123,21 +130,36 @@ def write(
 
 def pcm_blocks(audio: FloatArray) -> Iterator[bytes]:
     """The audio as interleaved little-endian 16-bit samples, a block at a time."""
-    for _, block in _blocks(audio):
-        yield interleaved(block).astype("<i2", copy=False).tobytes()
+    for _, block in blocks(audio):
+        yield packed(block, "s16").astype("<i2", copy=False).tobytes()
 
 
-def interleaved(block: FloatArray) -> npt.NDArray[np.int16]:
-    """Rounds to 16 bits: full scale becomes ±32767, and what is beyond it is clipped.
+def packed(block: FloatArray, sample_format: SampleFormat) -> npt.NDArray[Any]:
+    """The samples as an encoder takes them.
+
+    Integers are rounded to the nearest: full scale becomes the highest positive number or its
+    negative, and what is beyond it is clipped. Floats stay as they are.
 
     Args:
         block: ``[channels, samples]``.
+        sample_format: FFmpeg's name of it.
 
     Returns:
-        ``[1, samples * channels]``, the channels interleaved.
+        ``[channels, samples]`` for ``fltp``, otherwise ``[1, samples * channels]``, the channels
+        interleaved; 24-bit integers stand in the high bits of 32.
     """
-    scaled: FloatArray = np.clip(np.rint(block * np.float32(32767)), -32768, 32767)
-    return scaled.T.reshape(1, -1).astype(np.int16)
+    if sample_format == "fltp":
+        return block
+    interleaved = block.T.reshape(1, -1)
+    if sample_format == "flt":
+        return interleaved
+    bits = 16 if sample_format == "s16" else 24
+    highest = 2 ** (bits - 1) - 1
+    # 24 bits and their rounding are more than a float of 32 bits holds.
+    scaled: npt.NDArray[np.float64] = np.rint(interleaved.astype(np.float64) * highest).clip(
+        -highest - 1, highest
+    )
+    return scaled.astype(np.int16) if bits == 16 else scaled.astype(np.int32) << 8
 
 
 def read_back(path: Path) -> Written:
@@ -188,6 +210,24 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+_SOFTWARE_KEYS = {"wav": "ISFT", "mp3": "TSSE", "flac": "software", "ogg": "software"}
+"""The key of the program that made a file; FFmpeg keeps its general name for itself."""
+
+
+def _metadata(container: str, tags: Tags) -> dict[str, str]:
+    """The tags by the keys that FFmpeg takes for a container; none for one that is not listed."""
+    if container not in _SOFTWARE_KEYS:
+        return {}
+    metadata = {
+        "title": tags.title,
+        # WAV has a fixed set of keys (RIFF INFO) and drops all others.
+        "comment": tags.comment_with_settings if container == "wav" else tags.comment,
+        _SOFTWARE_KEYS[container]: tags.software,
+        SETTINGS_KEY: tags.settings,
+    }
+    return {key: text for key, text in metadata.items() if text}
+
+
 def _without_spare_frame(packets: list[AudioPacket], frame_size: int) -> list[AudioPacket]:
     """Leaves out a last frame of MP3 that holds nothing of the audio.
 
@@ -203,7 +243,12 @@ def _without_spare_frame(packets: list[AudioPacket], frame_size: int) -> list[Au
     return packets
 
 
-def _blocks(audio: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+def blocks(audio: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    """Pieces of the audio, ``[channels, up to BLOCK]``, each with where it starts.
+
+    Raises:
+        ValueError: A sample is NaN or infinite.
+    """
     for start in range(0, audio.shape[1], BLOCK):
         block = np.ascontiguousarray(audio[:, start : start + BLOCK])
         # The core checks before; FFmpeg's float encoders abort the whole process on a NaN.

@@ -1,10 +1,12 @@
-"""Lossless compression with FLAC, 16 bits a sample."""
+"""Lossless compression with FLAC: 16 and 24 bits a sample."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.tags import Tags
 from audiogen_plugins.encoders import _av
 
 MAX_SAMPLE_RATE = 2**20 - 1
@@ -16,20 +18,36 @@ class Flac(Encoder):
 
     NAME = "flac"
     EXTENSION = ".flac"
+    SAMPLE_FORMAT: ClassVar[_av.SampleFormat] = "s16"
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Makes sure that FLAC has room for this rate and these channels."""
         if not 1 <= channels <= len(_av.LAYOUTS):
             raise EncoderUnavailableError(
-                f"'flac' cannot be written with {channels} channels: "
+                f"'{self.NAME}' cannot be written with {channels} channels: "
                 f"FLAC holds from 1 to 8 channels."
             )
         if not 1 <= sample_rate <= MAX_SAMPLE_RATE:
             raise EncoderUnavailableError(
-                f"'flac' cannot be written at {sample_rate} Hz: "
+                f"'{self.NAME}' cannot be written at {sample_rate} Hz: "
                 f"FLAC reaches from 1 to {MAX_SAMPLE_RATE} Hz; use 'wav'."
             )
 
-    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
-        """Writes ``audio``, ``[channels, samples]``, rounded to 16 bits."""
-        _av.write(audio, sample_rate, path, container="flac", codec="flac", sample_format="s16")
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
+        """Writes ``audio``, ``[channels, samples]``, rounded to the bits of the format."""
+        _av.write(
+            audio,
+            sample_rate,
+            path,
+            container="flac",
+            codec="flac",
+            sample_format=self.SAMPLE_FORMAT,
+            tags=tags,
+        )
+
+
+class Flac24(Flac):
+    """FLAC lossless compression, 24 bits a sample."""
+
+    NAME = "flac 24"
+    SAMPLE_FORMAT = "s32"

@@ -19,19 +19,17 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, Any, ClassVar, TypeAlias
 
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
-from audiogen_plugins.encoders import _av
+from audiogen_core.tags import Tags
+from audiogen_plugins.encoders import _av, _m4a
 
 PATIENCE = 20.0
 """Seconds that a program gets to write a file, plus the duration of the audio."""
 
 LOWEST_SAMPLE_RATES = {32_000: 16_000, 64_000: 22_050}
 """For each bit rate, the lowest sample rate in hertz at which Fraunhofer's encoder reaches it."""
-
-TIMESCALE = "movie_timescale"
-"""FFmpeg's option for M4A: unless it is set to the sample rate, durations are in milliseconds."""
 
 PADDING = 4096
 """How many samples more than were encoded may come out of the decoder: two frames."""
@@ -46,34 +44,42 @@ Ubuntu)
 and the common Windows builds of ffmpeg come without libfdk_aac"""
 
 
+_CONTRACT = {
+    "min_snr_db": 6,
+    "level_tolerance_db": 2,
+    "max_lag": 1024,
+    "duration_tolerance": PADDING,
+    "shortest": 1024,
+}
+"""What the contract checks may ask of parametric stereo."""
+
+
 class HeAacV2At32(Encoder):
     """M4A, HE-AAC v2, constant 32 kb/s."""
 
     NAME = "m4a aac_he_v2 32k"
     EXTENSION = ".m4a"
+    BIT_RATE: ClassVar[int] = 32_000
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """As close as parametric stereo at a low bit rate comes."""
+        return dict(_CONTRACT)
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Finds an encoder on this machine that writes HE-AAC v2."""
-        _check(self.NAME, 32_000, sample_rate, channels)
+        _check(self.NAME, self.BIT_RATE, sample_rate, channels)
 
-    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes ``audio``, ``[2, samples]``."""
-        _encode(self.NAME, 32_000, audio, sample_rate, path)
+        _encode(self.NAME, self.BIT_RATE, audio, sample_rate, path, tags)
 
 
-class HeAacV2At64(Encoder):
+class HeAacV2At64(HeAacV2At32):
     """M4A, HE-AAC v2, constant 64 kb/s."""
 
     NAME = "m4a aac_he_v2 64k"
-    EXTENSION = ".m4a"
-
-    def check(self, sample_rate: int, channels: int) -> None:
-        """Finds an encoder on this machine that writes HE-AAC v2."""
-        _check(self.NAME, 64_000, sample_rate, channels)
-
-    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
-        """Writes ``audio``, ``[2, samples]``."""
-        _encode(self.NAME, 64_000, audio, sample_rate, path)
+    BIT_RATE = 64_000
 
 
 Provider: TypeAlias = Callable[[FloatArray, int, int, Path], None]
@@ -95,7 +101,7 @@ def libfdk_aac(audio: FloatArray, sample_rate: int, bit_rate: int, path: Path) -
         sample_format="s16",
         bit_rate=bit_rate,
         profile="HE-AACv2",
-        container_options={TIMESCALE: str(sample_rate)},
+        container_options={_m4a.TIMESCALE: str(sample_rate)},
     )
 
 
@@ -111,7 +117,7 @@ def aac_at(audio: FloatArray, sample_rate: int, bit_rate: int, path: Path) -> No
         bit_rate=bit_rate,
         profile="HE-AACv2",
         options={"aac_at_mode": "cbr"},
-        container_options={TIMESCALE: str(sample_rate)},
+        container_options={_m4a.TIMESCALE: str(sample_rate)},
     )
 
 
@@ -119,7 +125,7 @@ def ffmpeg(audio: FloatArray, sample_rate: int, bit_rate: int, path: Path) -> No
     """Fraunhofer's encoder inside the program ffmpeg: only in one that was built for it."""
     source = ["-f", "s16le", "-ar", str(sample_rate), "-ac", str(len(audio)), "-i", "pipe:0"]
     codec = ["-c:a", "libfdk_aac", "-profile:a", "aac_he_v2", "-b:a", str(bit_rate)]
-    target = [f"-{TIMESCALE}", str(sample_rate), "-f", "ipod", str(path.absolute())]
+    target = [f"-{_m4a.TIMESCALE}", str(sample_rate), "-f", "ipod", str(path.absolute())]
     _run(["ffmpeg", "-nostdin", "-v", "error", "-y", *source, *codec, *target], audio, sample_rate)
 
 
@@ -155,10 +161,12 @@ def _check(name: str, bit_rate: int, sample_rate: int, channels: int) -> None:
     _provider(name, bit_rate, sample_rate)
 
 
-def _encode(name: str, bit_rate: int, audio: FloatArray, sample_rate: int, path: Path) -> None:
+def _encode(
+    name: str, bit_rate: int, audio: FloatArray, sample_rate: int, path: Path, tags: Tags
+) -> None:
     title = _provider(name, bit_rate, sample_rate)
     try:
-        _write(PROVIDERS[title], audio, sample_rate, bit_rate, path)
+        _write(PROVIDERS[title], audio, sample_rate, bit_rate, path, tags)
     except ProviderError as reason:
         raise ProviderError(f"{title} {reason}") from reason
 
@@ -192,7 +200,7 @@ def _prove(provider: Provider, bit_rate: int, sample_rate: int) -> None:
     with tempfile.TemporaryDirectory(prefix="audiogen-") as folder:
         path = Path(folder, "probe.m4a")
         try:
-            _write(provider, _av.probe_signal(sample_rate, 2), sample_rate, bit_rate, path)
+            _write(provider, _av.probe_signal(sample_rate, 2), sample_rate, bit_rate, path, Tags())
         except UnknownCodecError:
             raise ProviderError("this PyAV was built without it") from None
         except (FFmpegError, OSError, RuntimeError, ValueError) as error:
@@ -216,11 +224,12 @@ def _prove(provider: Provider, bit_rate: int, sample_rate: int) -> None:
 
 
 def _write(
-    provider: Provider, audio: FloatArray, sample_rate: int, bit_rate: int, path: Path
+    provider: Provider, audio: FloatArray, sample_rate: int, bit_rate: int, path: Path, tags: Tags
 ) -> None:
     provider(audio, sample_rate, bit_rate, path)
     if not path.exists() or not path.stat().st_size:
         raise ProviderError("wrote no file")
+    _m4a.tag(path, tags)
 
 
 def _run(command: list[str], audio: FloatArray, sample_rate: int) -> None:

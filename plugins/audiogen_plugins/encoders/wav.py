@@ -1,10 +1,12 @@
-"""Uncompressed 16-bit WAV."""
+"""Uncompressed WAV: 16-bit and 24-bit integers, and 32-bit floats."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.tags import Tags
 from audiogen_plugins.encoders import _av
 
 MAX_BYTE_RATE = 2**32 - 1
@@ -16,20 +18,50 @@ class Wav(Encoder):
 
     NAME = "wav"
     EXTENSION = ".wav"
+    CODEC: ClassVar[str] = "pcm_s16le"
+    SAMPLE_FORMAT: ClassVar[_av.SampleFormat] = "s16"
+    SAMPLE_BYTES: ClassVar[int] = 2
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Makes sure that the header of a WAV file can say this rate and these channels."""
         if not 1 <= channels <= len(_av.LAYOUTS):
             raise EncoderUnavailableError(
-                f"'wav' cannot be written with {channels} channels: from 1 to 8 are possible."
+                f"'{self.NAME}' cannot be written with {channels} channels: "
+                "from 1 to 8 are possible."
             )
-        highest = MAX_BYTE_RATE // (2 * channels)
+        highest = MAX_BYTE_RATE // (self.SAMPLE_BYTES * channels)
         if not 1 <= sample_rate <= highest:
             raise EncoderUnavailableError(
-                f"'wav' cannot be written at {sample_rate} Hz with {channels} channels: "
+                f"'{self.NAME}' cannot be written at {sample_rate} Hz with {channels} channels: "
                 f"from 1 to {highest} Hz are possible."
             )
 
-    def encode(self, audio: FloatArray, sample_rate: int, path: Path) -> None:
-        """Writes ``audio``, ``[channels, samples]``, rounded to 16 bits."""
-        _av.write(audio, sample_rate, path, container="wav", codec="pcm_s16le", sample_format="s16")
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
+        """Writes ``audio``, ``[channels, samples]``."""
+        _av.write(
+            audio,
+            sample_rate,
+            path,
+            container="wav",
+            codec=self.CODEC,
+            sample_format=self.SAMPLE_FORMAT,
+            tags=tags,
+        )
+
+
+class Wav24(Wav):
+    """Uncompressed WAV, 24 bits a sample."""
+
+    NAME = "wav 24"
+    CODEC = "pcm_s24le"
+    SAMPLE_FORMAT = "s32"
+    SAMPLE_BYTES = 3
+
+
+class WavFloat(Wav):
+    """Uncompressed WAV, 32-bit floats: the samples exactly as they are."""
+
+    NAME = "wav float"
+    CODEC = "pcm_f32le"
+    SAMPLE_FORMAT = "flt"
+    SAMPLE_BYTES = 4

@@ -7,6 +7,10 @@ from audiogen_core.interfaces.input_source import InputSource
 
 @hookimpl
 def audiogen_inputs(register: Registrar[InputSource]) -> None:
-    """Registers the documented input sources."""
+    """Registers the input sources: the documented ones first."""
     register("config", "audiogen_plugins.inputs.inline:InlineSamples")
     register("file", "audiogen_plugins.inputs.prompts_file:PromptsFile")
+    register("jsonl", "audiogen_plugins.inputs.json_lines:JsonLines")
+    register("csv", "audiogen_plugins.inputs.table:Table")
+    register("directory", "audiogen_plugins.inputs.directory:Directory")
+    register("grid", "audiogen_plugins.inputs.grid:Grid")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -19,10 +21,17 @@ class InlineSamples(InputSource):
         """The keys of ``input`` for ``"type": "config"``."""
 
         samples: list[SampleValues] = Field(
-            min_length=1, description="Samples: an object of conditioning values each."
+            min_length=1,
+            description="Samples: an object of conditioning values each.",
+            examples=[[{"prompt": "a jazz piece"}]],
         )
 
     options: Options
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Two samples."""
+        return {"options": {"samples": [{"prompt": "a jazz piece"}, {}]}}
 
     def samples(self) -> Iterator[Sample]:
         """Yields the objects in their order."""

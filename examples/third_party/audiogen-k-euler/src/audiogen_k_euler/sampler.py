@@ -1,4 +1,4 @@
-"""Euler's method."""
+"""The sampler: Euler's method with churn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.sampler import Denoiser, OnStep
 
 
-class Euler(SigmaSampler):
+class KEuler(SigmaSampler):
     """Euler steps on the probability-flow ODE, with optional churn.
 
     Algorithm 2 of Karras et al. (2022), "Elucidating the Design Space of Diffusion-Based

@@ -1,0 +1,48 @@
+"""Reads text files line by line, so that a long one takes no more memory than a short one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from audiogen_core.errors import InputError, Problem
+
+
+def raw_lines(path: str, key: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, from 1; a byte-order mark is left out.
+
+    Args:
+        path: The file.
+        key: The key of ``input`` that names it, for messages.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    except FileNotFoundError:
+        raise problem(key, f"file '{path}' does not exist") from None
+    except IsADirectoryError:
+        raise problem(key, f"'{path}' is a folder, not a file") from None
+    except OSError as error:
+        raise problem(key, f"file '{path}' cannot be read: {error.strerror}") from None
+
+
+def text_lines(path: str, key: str) -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file with their numbers, from 1.
+
+    Raises:
+        InputError: The file cannot be read, or is not UTF-8.
+    """
+    for number, line in raw_lines(path, key):
+        try:
+            yield number, line.decode()
+        except UnicodeDecodeError:
+            raise problem(key, f"file '{path}' is not UTF-8 text (line {number})") from None
+
+
+def problem(key: str, what: str) -> InputError:
+    """The error of a key of ``input``."""
+    return InputError(Problem(f"input.{key}", what))

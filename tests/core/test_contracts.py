@@ -1,0 +1,261 @@
+"""The contract checks: the built-ins pass, and what breaks a promise does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import Field
+
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.interfaces.encoder import EncoderUnavailableError
+from audiogen_core.interfaces.input_source import InputSource, Sample
+from audiogen_core.interfaces.naming import NamedJob, NamingStrategy
+from audiogen_core.options import PluginOptions
+from audiogen_core.plugin_manager import installed_plugins
+from audiogen_core.registry import KINDS, SAMPLER, Kind, import_reference
+from audiogen_core.testing.contracts import check
+
+BUILT_INS = [
+    pytest.param(registry.kind, one.name, id=f"{registry.kind.slug}: {one.name}")
+    for registry in installed_plugins().registries()
+    for one in registry
+    # tests/plugins/test_samplers.py takes all samplers through their checks, which take longer.
+    if registry.kind is not SAMPLER or one.name == "euler"
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), BUILT_INS)
+def test_the_built_ins_keep_the_contract(kind: Kind, name: str) -> None:
+    """As ``audiogen plugins check`` runs it."""
+    try:
+        check(kind, installed_plugins().registry(kind).load(name))
+    except EncoderUnavailableError as error:
+        pytest.skip(str(error).splitlines()[0])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_every_kind_has_checks(kind: Kind) -> None:
+    """They are documented, and take the class first."""
+    assert import_reference(kind.check).__doc__
+
+
+class Named(NamingStrategy):
+    """The base of the bad ones."""
+
+    NAME = "named"
+
+    def stem(self, job: NamedJob) -> str:
+        """The prompt."""
+        return job.conditioning.get("prompt") or ""
+
+
+def test_a_plain_naming_strategy_passes() -> None:
+    """The core cleans what it returns."""
+    check("naming-strategy", Named)
+
+
+class Crashing(Named):
+    """Fails where there is no prompt."""
+
+    def stem(self, job: NamedJob) -> str:
+        """Without a thought for None."""
+        return job.conditioning.get("prompt", "").strip()  # type: ignore[no-any-return]
+
+
+class Counting(Named):
+    """Calls the same job by another name each time."""
+
+    count = 0
+
+    def stem(self, job: NamedJob) -> str:  # noqa: ARG002
+        """A number."""
+        type(self).count += 1
+        return str(self.count)
+
+
+class Number(Named):
+    """Returns no string."""
+
+    def stem(self, job: NamedJob) -> Any:
+        """A number."""
+        return job.index
+
+
+@pytest.mark.parametrize(
+    ("plugin", "message"),
+    [
+        (Crashing, "'prompt': None} raised AttributeError"),
+        (Counting, "the same job was called '1' and '2'"),
+        (Number, "gave 0, which is no string"),
+    ],
+)
+def test_bad_naming_strategies_are_caught(plugin: type[Named], message: str) -> None:
+    """Odd prompts, names that change, and what is no name."""
+    with pytest.raises(AssertionError, match=message):
+        check("naming strategy", plugin)
+
+
+class Source(InputSource):
+    """Reads nothing; the base of the bad ones."""
+
+    NAME = "source"
+    found: Any = (Sample({"prompt": "rain"}, "here"), Sample({}, "there"))
+
+    class Options(PluginOptions):
+        """Whether it is there."""
+
+        there: bool = True
+
+    options: Options
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """What it needs to be checked."""
+        return {"options": {}, "missing": [{"there": False}]}
+
+    def samples(self) -> Iterator[Sample]:
+        """What stands above."""
+        if not self.options.there:
+            self.missing()
+        yield from self.found
+
+    def missing(self) -> None:
+        """Says so."""
+        raise InputError(Problem("input.there", "is false"))
+
+
+def test_a_good_input_source_passes() -> None:
+    """It yields samples, and raises InputError where there are none."""
+    check("input_source", Source)
+
+
+class Eager(Source):
+    """Returns a list."""
+
+    def samples(self) -> Any:
+        """All at once."""
+        return list(super().samples())
+
+
+class Empty(Source):
+    """Yields nothing."""
+
+    found = ()
+
+
+class Nowhere(Source):
+    """Does not say where a sample is."""
+
+    found = (Sample({}, " "),)
+
+
+class Everywhere(Source):
+    """Says the same of every sample."""
+
+    found = (Sample({}, "here"), Sample({}, "here"))
+
+
+class Bare(Source):
+    """Yields values."""
+
+    found = ({"prompt": "rain"},)
+
+
+class Silent(Source):
+    """Does not say that there is nothing."""
+
+    def missing(self) -> None:
+        """Says nothing."""
+
+
+class Unhandled(Source):
+    """Lets an exception through."""
+
+    def missing(self) -> None:
+        """Finds no file."""
+        raise FileNotFoundError("source.txt")
+
+
+class Placeless(Source):
+    """Does not say where the problem is."""
+
+    def missing(self) -> None:
+        """Half an error."""
+        raise InputError(Problem("", "is false"))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "message"),
+    [
+        (Eager, "must return an iterator, not list"),
+        (Empty, "there is no sample"),
+        (Nowhere, "place must not be empty"),
+        (Everywhere, "must say where each stands"),
+        (Bare, "must yield Sample"),
+        (Silent, "must raise InputError, not nothing"),
+        (Unhandled, "must raise InputError, not FileNotFoundError"),
+        (Placeless, "an error must say where"),
+    ],
+)
+def test_bad_input_sources_are_caught(plugin: type[Source], message: str) -> None:
+    """Each breaks one promise."""
+    with pytest.raises(AssertionError, match=message):
+        check("input source", plugin)
+
+
+class Undocumented(Named):  # noqa: D101
+    __doc__ = None
+
+
+class Unnamed(Named):
+    """Has no name."""
+
+    NAME = " "
+
+
+class Unexampled(Named):
+    """Has an option that no example can be made up for."""
+
+    class Options(PluginOptions):
+        """Its options."""
+
+        pattern: str = Field(pattern="^[0-9]+$")
+
+
+class Unfinished(NamingStrategy):
+    """Lacks its method."""
+
+    NAME = "unfinished"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "error", "message"),
+    [
+        (Undocumented, AssertionError, "needs a docstring"),
+        (Unnamed, AssertionError, "NAME must be a name"),
+        (Unexampled, InputError, "the example options of Unexampled.pattern"),
+        (Unfinished, AssertionError, "lacks stem"),
+        (Source, AssertionError, "must inherit from audiogen_core.interfaces.naming"),
+    ],
+)
+def test_what_no_plugin_may_be_is_caught(
+    plugin: type[Any], error: type[Exception], message: str
+) -> None:
+    """Whatever its kind."""
+    with pytest.raises(error, match=message):
+        check("naming strategy", plugin)
+
+
+def test_a_class_says_what_its_checks_need() -> None:
+    """Without, the message says what is to be said, and where."""
+
+    class Mood(installed_plugins().conditioners.load("number")):  # type: ignore[misc]
+        """Has no values to be checked with."""
+
+        contract_example = None
+
+    with pytest.raises(AssertionError, match=r"Mood.contract_example must say .* need: good"):
+        check("conditioner", Mood)
