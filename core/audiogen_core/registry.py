@@ -55,6 +55,9 @@ POST_PROCESSOR = Kind(
     f"{_INTERFACES}.post_processor:PostProcessor",
     "output.post_processing[]",
 )
+OBSERVER = Kind(
+    "observer", "audiogen_observers", f"{_INTERFACES}.observer:Observer", "output.observers[]"
+)
 CONDITIONER = Kind(
     "conditioner",
     "audiogen_conditioners",
@@ -83,6 +86,7 @@ KINDS = (
     NAMING,
     ENCODER,
     POST_PROCESSOR,
+    OBSERVER,
     BACKBONE,
     AUTOENCODER,
     BOTTLENECK,

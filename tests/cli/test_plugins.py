@@ -21,6 +21,7 @@ DOCUMENTED = {
         "wav", "mp3 v0", "mp3 320k", "mp3 128k", "flac", "m4a aac_he_v2 32k", "m4a aac_he_v2 64k",
     },
     "post-processor": {"trim", "peak", "loudness", "fade", "none"},
+    "observer": {"progress", "metadata"},
     "backbone": {"dit"},
     "autoencoder": {"oobleck"},
     "bottleneck": {"vae", "tanh"},

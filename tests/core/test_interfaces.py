@@ -17,6 +17,7 @@ from pydantic import Field
 from audiogen_core import hookimpl, hookspecs
 from audiogen_core.interfaces import sampler
 from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.jobs import Job
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import KINDS, Kind, Origin
 from audiogen_core.testing.post_processors import check_post_processor
@@ -33,7 +34,8 @@ def example(kind: Kind) -> types.ModuleType:
     module.__dict__.update(vars(interface))
     module.__dict__.update(
         hookimpl=hookimpl, pairwise=pairwise, sys=sys, torch=torch, nn=torch.nn,
-        Tensor=torch.Tensor, np=np, Field=Field, FloatArray=FloatArray, __name__="example",
+        Tensor=torch.Tensor, np=np, Field=Field, FloatArray=FloatArray, Job=Job,
+        __name__="example",
     )  # fmt: skip
     exec(compile(textwrap.dedent(code), "example", "exec", flags=0x1000000), module.__dict__)  # noqa: S102
     return module

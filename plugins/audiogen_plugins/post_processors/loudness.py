@@ -63,7 +63,8 @@ class Loudness(PostProcessor):
                     f"not {self.options.lufs:g}"
                 )
                 gain = room
-        return full * np.float32(10 ** (gain / 20))
+        scaled: FloatArray = full * np.float32(10 ** (gain / 20))
+        return scaled
 
 
 @dataclass(frozen=True)

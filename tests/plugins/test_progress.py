@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from audiogen_cli import display
-from audiogen_cli.display import Bar, Lines, Quiet
+from audiogen_plugins.observers import progress
+from audiogen_plugins.observers.progress import Bar, Lines, Quiet
 
 
 def test_lines_report_a_download_every_few_seconds(
@@ -18,7 +19,7 @@ def test_lines_report_a_download_every_few_seconds(
 ) -> None:
     """However often they are told; the total is left out where nobody knows it."""
     seconds = iter(range(100))
-    monkeypatch.setattr(display.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(seconds)))
     lines = Lines()
     lines.stage("getting the weights")
     for done in range(10):
@@ -31,7 +32,7 @@ def test_lines_report_a_download_every_few_seconds(
 
 def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
     """With what has arrived, of how much; and the next stage begins at nothing."""
-    with Bar() as bar:
+    with contextlib.closing(Bar()) as bar:
         bar.stage("getting the weights")
         [task] = bar._progress.tasks
         bar.downloaded(3 * 10**9, 4 * 10**9)
@@ -57,7 +58,7 @@ def test_paths_that_nobody_takes_do_not_end_a_run(
     quiet = Quiet()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", Mock(**{"write.side_effect": error}))
-        quiet.written(Path("a.wav"))
-        quiet.written(Path("b.wav"))
+        quiet.sample_done(Mock(path=Path("a.wav")))
+        quiet.sample_done(Mock(path=Path("b.wav")))
     assert quiet.done == 2
     assert capsys.readouterr() == ("", "b.wav\n")
