@@ -15,6 +15,7 @@ from audiogen_core.diffusion.sampling import draw
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
+from audiogen_core.interrupts import held_interrupt
 from audiogen_core.jobs import Job
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.observer import Observers
@@ -85,13 +86,14 @@ def _run_batch(prepared: Prepared, batch: Batch, observer: Observer, outcome: Ou
                 fail(job, cause)
         return
     for index, (job, one_audio) in enumerate(zip(batch.jobs, audio, strict=True)):
-        try:
-            output = write_output(prepared, batch, index, one_audio, observer)
-            observer.sample_done(output)
-        except Exception as error:
-            fail(job, describe(error))
-        else:
-            outcome.written.append(output.path)
+        with held_interrupt():
+            try:
+                output = write_output(prepared, batch, index, one_audio, observer)
+                observer.sample_done(output)
+            except Exception as error:
+                fail(job, describe(error))
+            else:
+                outcome.written.append(output.path)
 
 
 def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> list[FloatArray]:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import types
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,16 @@ def test_the_example_post_processor_keeps_the_contract() -> None:
     """It takes whatever audio there is."""
     module = example(next(kind for kind in KINDS if kind.name == "post-processor"))
     check_post_processor(module.Delay())
+
+
+def test_the_example_observer_writes_its_line(tmp_path: Path) -> None:
+    """It does what it says, and nothing where it is told of anything else."""
+    module = example(next(kind for kind in KINDS if kind.name == "observer"))
+    log = module.Log(module.Log.Options(path=str(tmp_path / "log")))
+    log.stage("decoding")
+    log.sample_failed(types.SimpleNamespace(stem="kick"), "OSError: full")
+    log.close()
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "kick: OSError: full\n"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -1,4 +1,4 @@
-"""What the displays say of a download."""
+"""What the displays say of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from audiogen_plugins.observers import progress
-from audiogen_plugins.observers.progress import Bar, Lines, Quiet
+from audiogen_plugins.observers.progress import Bar, Lines, Progress, Quiet
 
 
 def test_lines_report_a_download_every_few_seconds(
@@ -42,6 +42,43 @@ def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
         bar.stage("loading the model")
         [task] = bar._progress.tasks
         assert (task.completed, task.total, task.fields["count"]) == (0, None, "")
+
+
+def test_a_batch_is_told_by_the_outputs_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From where to where, once there is more than one."""
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    lines = Lines()
+    jobs = [Mock()] * 3
+    lines.run_started(Mock(), jobs)
+    lines.batch_started(jobs[:2])
+    lines.step(1, 4)
+    lines.sample_done(Mock(path=Path("a.wav")))
+    lines.sample_failed(Mock(where="input.samples[1]", seed=3), "no room")
+    lines.batch_started(jobs[2:])
+    lines.step(1, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "generating 3 outputs", "outputs 1-2 of 3: step 1 of 4",
+        "failed: input.samples[1] (seed 3): no room", "output 3 of 3: step 1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terminal", "display", "made"),
+    [
+        (True, "auto", Bar), (False, "auto", Lines), (True, "quiet", Quiet),
+        (True, "lines", Lines), (False, "bar", Bar),
+    ],
+)  # fmt: skip
+def test_the_display_that_fits(
+    terminal: bool, display: str, made: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar on a terminal and lines elsewhere, unless something is asked for."""
+    monkeypatch.setattr(sys, "stderr", Mock(**{"isatty.return_value": terminal}))
+    options = Progress.Options.model_validate({"display": display})
+    with contextlib.closing(Progress(options)) as shown:
+        assert type(shown) is made
 
 
 def test_a_quiet_run_says_nothing_of_a_download(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,8 @@ class Sample:
     """One sample: its conditioning values, and where they stand for messages.
 
     Attributes:
-        values: Conditioning values by key; ``conditioning_defaults`` fill in the others.
+        values: Conditioning values by key; ``conditioning_defaults`` fill in the others. ``seed``,
+            ``cfg_scale``, ``steps`` and ``sampler_type`` take the place of ``generation``'s.
         where: ``input.samples[3]`` or ``prompts.txt, line 12``.
     """
 
