@@ -12,7 +12,7 @@ from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from audiogen_core.models.source import ModelSource
-    from audiogen_core.pipeline import Outcome
+    from audiogen_core.outcome import Outcome
 
 
 def generate(
@@ -41,6 +41,10 @@ def generate(
     device: Annotated[
         str | None, typer.Option(help="cuda, mps, xpu or cpu; the best there is by default.")
     ] = None,
+    max_batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Outputs sampled together; by the free memory by default."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only results and failures.")
     ] = False,
@@ -55,36 +59,46 @@ def generate(
     and effects of up to four seconds.
     """
     # Not at the top, for the sake of --help.
-    from audiogen_cli.display import choose_display
     from audiogen_cli.reading import read_config
     from audiogen_core.plugin_manager import installed_plugins
 
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
     config = read_config(generation_config, plugins, "--generation-config -")
-    with choose_display(quiet=quiet) as display:
-        try:
-            display.stage("starting")
-            # Only now what takes seconds to import.
-            from audiogen_core.devices import choose_device
-            from audiogen_core.pipeline import run
-            from audiogen_core.prepare import Request
+    progress = _progress(config, plugins, quiet=quiet)
+    try:
+        progress.stage("starting")
+        # Only now what takes seconds to import.
+        from audiogen_core.devices import choose_device
+        from audiogen_core.pipeline import run
+        from audiogen_core.prepare import Request
 
-            request = Request(
-                config,
-                source,
-                choose_device(device),
-                autoencoder_path=pretransform_ckpt_path,
-                half=model_half,
-            )
-            outcome = run(request, plugins, display)
-        except KeyboardInterrupt:
-            left = display.outputs - display.done - display.failures
-            sys.stderr.write(f"interrupted: {display.done} written, {left} left\n")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+        request = Request(
+            config,
+            source,
+            choose_device(device),
+            autoencoder_path=pretransform_ckpt_path,
+            half=model_half,
+            max_batch=max_batch,
+        )
+        outcome = run(request, plugins, [progress])
+    finally:
+        progress.close()
+    if outcome.interrupted:
+        sys.stderr.write(f"interrupted: {len(outcome.written)} written, {outcome.left} left\n")
+        raise typer.Exit(EXIT_INTERRUPTED)
     if outcome.failures:
         sys.stderr.write(_summary(outcome))
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _progress(config: GenerationConfig, plugins: PluginManager, *, quiet: bool) -> Observer:
+    """The display: the config's own, unless it is to be quiet."""
+    named = [one for one in config.observers if one.NAME == "progress"]
+    if named and not quiet:
+        return named[0]
+    plugin = plugins.observers.load("progress")
+    return plugin(plugin.Options.model_validate({"display": "quiet" if quiet else "auto"}))
 
 
 def _summary(outcome: Outcome) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -22,6 +22,7 @@ from audiogen_core.errors import InputError, Problem, did_you_mean, listed
 from audiogen_core.interfaces.encoder import Encoder
 from audiogen_core.interfaces.input_source import InputSource
 from audiogen_core.interfaces.naming import NamingStrategy
+from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.post_processor import PostProcessor
 from audiogen_core.options import PLACEHOLDER, PluginOptions, json_path, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
@@ -87,6 +88,8 @@ class OutputSection(PluginOptions):
         None, description="Post-processors, in their order; peak, then trim by default."
     )
 
+    observers: list[PluginName] = Field([], description="Observers, told how the run goes.")
+
     @field_validator("output_dir")
     @classmethod
     def _home_known(cls, value: str) -> str:
@@ -144,6 +147,7 @@ class GenerationConfig:
         encoder: The audio format.
         naming: The naming strategy.
         post_processors: What the audio goes through before it is encoded.
+        observers: Who is told how the run goes.
         origin: The config's file name, for messages.
     """
 
@@ -155,6 +159,7 @@ class GenerationConfig:
     encoder: Encoder
     naming: NamingStrategy
     post_processors: tuple[PostProcessor, ...]
+    observers: tuple[Observer, ...] = ()
     origin: str = ""
 
     @property
@@ -201,6 +206,7 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
     encoder = _named(plugins.encoders, section, "file_format", checks)
     naming = _named(plugins.naming, section, "file_naming", checks)
     post_processors = () if output is None else _post_processors(output, plugins, checks)
+    observers = () if output is None else _observers(output, plugins, checks)
     if (
         checks.problems
         or generation is None
@@ -219,6 +225,7 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
         encoder,
         naming,
         post_processors,
+        observers,
         origin,
     )
 
@@ -263,7 +270,7 @@ def _generation(
             if key not in allowed
         )
     if section is not None:
-        _check_generation(section, checks)
+        checks.problems.extend(one.below("generation") for one in generation_problems(section))
     return section, others
 
 
@@ -305,20 +312,16 @@ def check_sampler_options(
     return checked
 
 
-def _check_generation(section: GenerationSection, checks: _Checks) -> None:
+def generation_problems(section: GenerationSection) -> Iterator[Problem]:
+    """What is wrong with values that are each allowed, at places below the section."""
     low, high = section.cfg_interval
     if low > high:
-        checks.problems.append(
-            Problem("generation.cfg_interval", f"must be [low, high], not [{low}, {high}]")
-        )
+        yield Problem("cfg_interval", f"must be [low, high], not [{low}, {high}]")
     highest = MAX_SEED - section.batch_size + 1
     if section.seed > highest:
-        checks.problems.append(
-            Problem(
-                "generation.seed",
-                f"must be at most {highest} with batch_size {section.batch_size}, "
-                f"not {section.seed}",
-            )
+        yield Problem(
+            "seed",
+            f"must be at most {highest} with batch_size {section.batch_size}, not {section.seed}",
         )
 
 
@@ -409,6 +412,25 @@ def _post_processors(
         if cut and not any(one is not None and one.NAME == TRIM for one in built):
             built.insert(0, _from_name(registry, TRIM, "output.cut_to_seconds_total", checks))
     return tuple(one for one in built if one is not None)
+
+
+METADATA = "metadata"
+"""The observer that ``output.save_metadata`` switches on."""
+
+
+def _observers(
+    output: OutputSection, plugins: PluginManager, checks: _Checks
+) -> tuple[Observer, ...]:
+    registry = plugins.observers
+    named = [
+        _from_name(registry, value, f"output.observers[{index}]", checks)
+        for index, value in enumerate(output.observers)
+    ]
+    built = [one for one in named if one is not None]
+    if output.save_metadata and not any(one.NAME == METADATA for one in built):
+        metadata = _from_name(registry, METADATA, "output.save_metadata", checks)
+        built += [] if metadata is None else [metadata]
+    return tuple(built)
 
 
 def _built(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
+    from audiogen_core.interfaces.observer import Observer
     from audiogen_core.interfaces.post_processor import PostProcessor
     from audiogen_core.interfaces.sampler import Sampler
 
@@ -47,6 +48,11 @@ def audiogen_encoders(register: Registrar[Encoder]) -> None:
 @hookspec
 def audiogen_post_processors(register: Registrar[PostProcessor]) -> None:
     """Registers post-processors, by the names that ``output.post_processing`` lists."""
+
+
+@hookspec
+def audiogen_observers(register: Registrar[Observer]) -> None:
+    """Registers observers, by the names that ``output.observers`` lists."""
 
 
 @hookspec

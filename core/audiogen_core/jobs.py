@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 
 ValueCheck = Callable[[Any], None]
 """Raises a ValueError for a conditioning value that cannot be used."""
@@ -38,6 +39,7 @@ class Job:
         values: The sample's conditioning values with the defaults filled in.
         seed: Its own seed.
         stem: Its file name without ending, unique in the run.
+        settings: How it is sampled.
     """
 
     index: int
@@ -46,6 +48,7 @@ class Job:
     values: Mapping[str, Any]
     seed: int
     stem: str
+    settings: Settings
 
     @property
     def negative_prompt(self) -> str | None:
@@ -54,100 +57,113 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """The outputs of one sample, which are sampled together."""
-
-    jobs: tuple[Job, ...]
-
-
-@dataclass(frozen=True)
 class Plan:
-    """All batches of a run.
+    """All outputs of a run.
 
     Attributes:
-        batches: In the order of the samples.
+        jobs: In the order of the samples.
         notes: What the user should know about them.
     """
 
-    batches: tuple[Batch, ...]
+    jobs: tuple[Job, ...]
     notes: tuple[str, ...]
-
-    @property
-    def outputs(self) -> int:
-        """How many files the run will write."""
-        return sum(len(batch.jobs) for batch in self.batches)
 
 
 def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManager) -> Plan:
     """Expands a config into jobs.
 
     Raises:
-        InputError: A sample lacks a value, or has one that the model cannot use; every one.
+        InputError: The sampler does not fit the model, or a sample lacks a value, or has one that
+            cannot be used; every one.
     """
     checks = _value_checks(model, plugins)
-    samples = _Samples(config, model, checks)
+    samples = _Samples(config, model, checks, SettingsBook(config, model, plugins))
     names = UniqueNames()
-    seeds = _Seeds(config.generation.seed)
-    generation = config.generation.model_dump()
-    batches = []
-    index = 0
-    for sample, values in samples:
-        jobs = []
+    seeds = _Seeds()
+    jobs: list[Job] = []
+    for planned in samples:
         for copy in range(config.generation.batch_size):
-            seed = seeds.of(copy)
-            stem = config.naming.stem(NamedJob(index, copy, values, seed, generation))
-            jobs.append(Job(index, copy, sample.where, values, seed, names.claim(stem)))
-            index += 1
-        batches.append(Batch(tuple(jobs)))
-    return Plan(tuple(batches), samples.notes())
+            seed = seeds.of(planned.seed, copy)
+            values, generation = planned.values, planned.settings.described(seed)
+            stem = config.naming.stem(NamedJob(len(jobs), copy, values, seed, generation))
+            jobs.append(
+                Job(
+                    len(jobs),
+                    copy,
+                    planned.where,
+                    values,
+                    seed,
+                    names.claim(stem),
+                    planned.settings,
+                )
+            )
+    return Plan(tuple(jobs), samples.notes())
 
 
 class _Seeds:
-    """A seed for each output: the config's plus its copy's number, or for -1 one never drawn."""
+    """A seed for each output: its sample's plus its copy's number, or for -1 one never drawn."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self) -> None:
         self._drawn: set[int] = set()
 
-    def of(self, copy: int) -> int:
-        if self._seed != -1:
-            return self._seed + copy
-        while (seed := secrets.randbelow(2**32 - 1)) in self._drawn:
+    def of(self, seed: int, copy: int) -> int:
+        if seed != -1:
+            return seed + copy
+        while (drawn := secrets.randbelow(2**32 - 1)) in self._drawn:
             pass
-        self._drawn.add(seed)
-        return seed
+        self._drawn.add(drawn)
+        return drawn
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A checked sample: its conditioning values, and how it is drawn."""
+
+    where: str
+    values: Mapping[str, Any]
+    settings: Settings
+    seed: int
 
 
 class _Samples:
     """The samples of a config with their defaults, each checked; all problems raised at the end."""
 
     def __init__(
-        self, config: GenerationConfig, model: ModelConfig, checks: Mapping[str, ValueCheck]
+        self,
+        config: GenerationConfig,
+        model: ModelConfig,
+        checks: Mapping[str, ValueCheck],
+        settings: SettingsBook,
     ) -> None:
         self._config = config
         self._model = model
         self._checks = checks
+        self._settings = settings
         self._known = list(
             dict.fromkeys([*DOCUMENTED_CONDITIONING, *checks, *model.default_keys.values()])
         )
+        # What the model has a conditioner for is conditioning, whatever it is called.
+        self._own = [key for key in OVERRIDES if key not in self._known]
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
 
-    def __iter__(self) -> Iterator[tuple[Sample, Mapping[str, Any]]]:
+    def __iter__(self) -> Iterator[_Planned]:
         defaults = self._config.conditioning_defaults
-        misspelt = self._check_keys(defaults, "conditioning_defaults")
+        usable = self._check_section()
+        misspelt = self._check_keys(defaults, "conditioning_defaults", self._known)
         try:
             for sample in self._config.source.samples():
-                values = {**defaults, **sample.values}
-                self._check_values(
-                    sample,
-                    values,
-                    misspelt | self._check_keys(sample.values, sample.where, sample.key_places),
-                )
+                own = {key: one for key, one in sample.values.items() if key in self._own}
+                given = {key: one for key, one in sample.values.items() if key not in own}
+                values = {**defaults, **given}
+                known = [*self._known, *self._own]
+                unknown = self._check_keys(given, sample.where, known, sample.key_places)
+                self._check_values(Sample(given, sample.where), values, misspelt | unknown)
+                settings = self._settings_of(sample.where, own) if usable else None
                 if len(self._problems) >= MAX_PROBLEMS:
                     break
-                if not self._problems:
-                    yield sample, values
+                if not self._problems and settings is not None:
+                    yield _Planned(sample.where, values, *settings)
         except InputError as error:
             self._problems.update(dict.fromkeys(error.problems))
         if self._problems:
@@ -167,19 +183,39 @@ class _Samples:
         path = f"{where}.{key}" if where.endswith(("]", "defaults")) else f"{where}: {key}"
         self._problems[Problem(path, what)] = None
 
+    def _check_section(self) -> bool:
+        """Whether the section can be used; where it cannot, samples need not hear it again."""
+        try:
+            self._settings.of({})
+        except InputError as error:
+            self._problems.update(dict.fromkeys(error.problems))
+            return False
+        return True
+
+    def _settings_of(self, where: str, own: Mapping[str, Any]) -> tuple[Settings, int] | None:
+        try:
+            return self._settings.of(own)
+        except InputError as error:
+            for problem in error.problems:
+                self._problem(where, problem.where, problem.what)
+            return None
+
     def _check_keys(
-        self, values: Mapping[str, Any], where: str, places: Mapping[str, str] | None = None
+        self,
+        values: Mapping[str, Any],
+        where: str,
+        known: Sequence[str],
+        places: Mapping[str, str] | None = None,
     ) -> set[str | None]:
         """Returns the keys that were probably meant by unknown ones."""
-        unknown = [key for key in values if key not in self._known]
+        unknown = [key for key in values if key not in known]
         for key in unknown:
-            hint = did_you_mean(key, self._known)
-            what = f"unknown conditioning key{hint}; known: {listed(self._known)}"
+            what = f"unknown conditioning key{did_you_mean(key, known)}; known: {listed(known)}"
             if places is not None and key in places:
                 self._problems[Problem(places[key], what)] = None
             else:
                 self._problem(where, key, what)
-        return {nearest(key, self._known) for key in unknown}
+        return {nearest(key, known) for key in unknown}
 
     def _check_values(
         self, sample: Sample, values: Mapping[str, Any], misspelt: set[str | None]

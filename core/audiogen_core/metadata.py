@@ -1,100 +1,83 @@
-"""The JSON beside each output: the documented keys, and what it takes to make the file again."""
+"""What is known of an output: the documented keys, and what it takes to make the file again."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import audiogen_core
-from audiogen_core.config import GenerationConfig
-from audiogen_core.interfaces.sampler import Sampler
-from audiogen_core.jobs import Batch, Job
-from audiogen_core.models.config import ModelConfig
-from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.batching import Batch
+from audiogen_core.prepare import Prepared
+from audiogen_core.registry import Origin
 
 
-def metadata(
-    job: Job,
-    batch: Batch,
-    config: GenerationConfig,
-    sampler: Sampler,
-    model: ModelConfig,
-    *,
-    identity: dict[str, Any],
-    plugins: PluginManager,
-    samples: int,
-    device: str,
-    dtype: str,
-) -> dict[str, Any]:
-    """Describes one output.
+def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict[str, Any]:
+    """Describes one output, as JSON.
 
     Args:
-        job: The output.
+        prepared: The run.
         batch: What it was sampled with.
-        config: The run's config.
-        sampler: The sampler that was used.
-        model: The model's config.
-        identity: Where the model and its text encoders came from.
-        plugins: For the distributions that took part.
+        index: Its place in the batch.
         samples: The length of the file, in samples a channel.
-        device: Where it was computed.
-        dtype: The type of the weights.
     """
-    generation = {
-        **config.generation.model_dump(),
-        **sampler.options.model_dump(mode="json"),
-        "sampler_type": sampler.NAME,
-        "seed": job.seed,
-    }
+    config, model = prepared.request.config, prepared.model
+    job = batch.jobs[index]
+    file = model.config.file
     options = config.encoder.options.model_dump(mode="json")
-    used = {
-        "sampler": plugins.samplers.origin(sampler.NAME),
-        "input": plugins.inputs.origin(config.source.NAME),
-        "naming": plugins.naming.origin(config.naming.NAME),
-        "encoder": plugins.encoders.origin(config.encoder.NAME),
-        **{
-            f"post-processor {one.NAME}": plugins.post_processors.origin(one.NAME)
-            for one in config.post_processors
-        },
-        "backbone": plugins.backbones.origin(model.file.model.diffusion.type),
-        **{
-            f"conditioner {section.id}": plugins.conditioners.origin(section.type)
-            for section in model.conditioners
-        },
-    }
     return {
-        "generation_config": generation,
+        "generation_config": {
+            **job.settings.described(job.seed),
+            **job.settings.sampler.options.model_dump(mode="json"),
+        },
         "conditioning": dict(job.values),
-        "sample_rate": model.sample_rate,
+        "sample_rate": model.config.sample_rate,
         "file_format": config.encoder.NAME,
         "model_config": {
-            "sample_rate": model.sample_rate,
-            "sample_size": model.file.sample_size,
-            "model_type": model.file.model_type,
+            "sample_rate": model.config.sample_rate,
+            "sample_size": file.sample_size,
+            "model_type": file.model_type,
         },
-        "model": identity,
+        "model": prepared.identity(),
         "output": {
             **({"file_format_options": options} if options else {}),
-            "seconds": samples / model.sample_rate,
-            "channels": model.channels,
+            "seconds": samples / model.config.sample_rate,
+            "channels": model.config.channels,
             "cut_to_seconds_total": config.output.cut_to_seconds_total,
             "post_processing": [
                 {"name": one.NAME, **one.options.model_dump(mode="json")}
                 for one in config.post_processors
             ],
         },
-        "batch": {"size": len(batch.jobs), "index": job.copy},
+        "batch": {"size": len(batch.jobs), "index": index},
         "software": {
             "audiogen": audiogen_core.__version__,
-            "device": device,
-            "dtype": dtype,
-            "plugins": {key: str(origin) for key, origin in used.items()},
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "plugins": {key: str(origin) for key, origin in _used(prepared, batch).items()},
         },
     }
 
 
-def write_metadata(content: dict[str, Any], path: Path) -> None:
-    """Writes metadata as indented UTF-8 JSON."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(f"{text}\n", encoding="utf-8")
+def _used(prepared: Prepared, batch: Batch) -> dict[str, Origin]:
+    """The distributions of the plugins that took part, by what they did."""
+    config, plugins = prepared.request.config, prepared.plugins
+    model = prepared.model.config.file.model
+    used = {
+        "sampler": plugins.samplers.origin(batch.settings.sampler.NAME),
+        "input": plugins.inputs.origin(config.source.NAME),
+        "naming": plugins.naming.origin(config.naming.NAME),
+        "encoder": plugins.encoders.origin(config.encoder.NAME),
+        "backbone": plugins.backbones.origin(model.diffusion.type),
+    }
+    for one in config.post_processors:
+        used[f"post-processor {one.NAME}"] = plugins.post_processors.origin(one.NAME)
+    for watcher in config.observers:
+        used[f"observer {watcher.NAME}"] = plugins.observers.origin(watcher.NAME)
+    for section in prepared.model.config.conditioners:
+        if section.type in plugins.conditioners:
+            used[f"conditioner {section.id}"] = plugins.conditioners.origin(section.type)
+    if model.pretransform is not None:
+        autoencoder = model.pretransform.config
+        used["autoencoder"] = plugins.autoencoders.origin(autoencoder.decoder.type)
+        if autoencoder.bottleneck is not None:
+            used["bottleneck"] = plugins.bottlenecks.origin(autoencoder.bottleneck.type)
+    return used

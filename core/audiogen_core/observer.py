@@ -1,42 +1,101 @@
-"""What a run tells whoever started it."""
+"""Tells the observers of a run how it goes; none of them can harm it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from audiogen_core.interfaces.observer import Observer, Output
+from audiogen_core.plugin_manager import PluginManager, PluginWarning
+from audiogen_core.registry import describe
 
 if TYPE_CHECKING:
+    from audiogen_core.config import GenerationConfig
     from audiogen_core.jobs import Job
-
-Downloaded = Callable[[int, int | None], None]
-"""Is told how many bytes of a file have arrived, and of how many; None where that is not known."""
+    from audiogen_core.outcome import Outcome
 
 
-def unreported(done: int, total: int | None) -> None:
-    """Tells nobody how a download goes."""
+class Observers(Observer):
+    """All observers of a run as one.
 
+    Args:
+        observers: The observers, in the order in which they are told.
+        plugins: For the distribution of one that fails.
+    """
 
-class Observer(Protocol):
-    """Is told how a run goes."""
+    NAME = "observers"
+
+    def __init__(self, observers: Sequence[Observer], plugins: PluginManager) -> None:
+        super().__init__()
+        self._observers = observers
+        self._plugins = plugins
+        self._warned: set[int] = set()
 
     def stage(self, what: str) -> None:
-        """A new stage begins: ``loading the model``."""
+        """Tells all."""
+        self._tell(lambda one: one.stage(what))
 
     def note(self, what: str) -> None:
-        """Something the user should know."""
+        """Tells all."""
+        self._tell(lambda one: one.note(what))
 
     def downloaded(self, done: int, total: int | None) -> None:
-        """So many bytes of the file that is being downloaded have arrived."""
+        """Tells all."""
+        self._tell(lambda one: one.downloaded(done, total))
 
-    def planned(self, outputs: int) -> None:
-        """The run will write this many files."""
+    def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
+        """Tells all."""
+        self._tell(lambda one: one.run_started(config, jobs))
+
+    def batch_started(self, jobs: Sequence[Job]) -> None:
+        """Tells all."""
+        self._tell(lambda one: one.batch_started(jobs))
 
     def step(self, done: int, total: int | None) -> None:
-        """The sampler finished a step of the current batch."""
+        """Tells all."""
+        self._tell(lambda one: one.step(done, total))
 
-    def written(self, path: Path) -> None:
-        """An output is whole and in its place."""
+    def sample_done(self, output: Output) -> None:
+        """Tells those first whom the output needs.
 
-    def failed(self, job: Job, cause: str) -> None:
-        """An output could not be made."""
+        Raises:
+            Exception: What one of those raises: the output has failed, and the others know nothing.
+        """
+        for one in self._observers:
+            if one.REQUIRED:
+                one.sample_done(output)
+        self._tell(lambda one: None if one.REQUIRED else one.sample_done(output))
+
+    def sample_failed(self, job: Job, cause: str) -> None:
+        """Tells all."""
+        self._tell(lambda one: one.sample_failed(job, cause))
+
+    def run_ended(self, outcome: Outcome) -> None:
+        """Tells all."""
+        self._tell(lambda one: one.run_ended(outcome))
+
+    def close(self) -> None:
+        """Tells all."""
+        self._tell(lambda one: one.close())
+
+    def _tell(self, what: Callable[[Observer], Any]) -> None:
+        for one in self._observers:
+            try:
+                what(one)
+            # Whatever it is, the outputs are worth more.
+            except Exception as error:
+                self._warn(one, error)
+
+    def _warn(self, observer: Observer, error: Exception) -> None:
+        if id(observer) in self._warned:
+            return
+        self._warned.add(id(observer))
+        registry = self._plugins.observers
+        name = getattr(observer, "NAME", type(observer).__name__)
+        whose = f" of {registry.origin(name)}" if name in registry else ""
+        warnings.warn(
+            f"observer '{name}'{whose} failed, and the run goes on: {describe(error)}",
+            PluginWarning,
+            stacklevel=2,
+        )

@@ -2,77 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from audiogen_core.batching import Batch, make_batches
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.diffusion.noise import NoiseSource
 from audiogen_core.diffusion.sampling import draw
 from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
-from audiogen_core.jobs import Batch, Job
+from audiogen_core.interrupts import held_interrupt
+from audiogen_core.jobs import Job
 from audiogen_core.models.config import ModelConfig
-from audiogen_core.observer import Observer
+from audiogen_core.observer import Observers
+from audiogen_core.outcome import Outcome
 from audiogen_core.output import write_output
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.registry import describe
 
 
-@dataclass
-class Outcome:
-    """What came of a run.
-
-    Attributes:
-        written: The finished files.
-        failures: The outputs that could not be made, each with its cause.
-    """
-
-    written: list[Path] = field(default_factory=list)
-    failures: list[tuple[Job, str]] = field(default_factory=list)
-
-
-def run(request: Request, plugins: PluginManager, observer: Observer) -> Outcome:
+def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] = ()) -> Outcome:
     """Makes every output of a request.
+
+    Args:
+        request: What to make.
+        plugins: Where what it names comes from.
+        observers: Who is told, besides the observers of the config; an observer of the config
+            with the name of one of these is not needed, and told nothing.
 
     Raises:
         AudiogenError: The request is wrong, or the model cannot be had: nothing was written.
     """
-    prepared = prepare(request, plugins, observer)
-    prepared.load(observer)
-    outcome = Outcome()
-    observer.planned(prepared.plan.outputs)
-    for batch in prepared.plan.batches:
-        _run_batch(prepared, batch, observer, outcome)
+    names = {one.NAME for one in observers}
+    others = [one for one in request.config.observers if one.NAME not in names]
+    observer = Observers([*observers, *others], plugins)
+    try:
+        prepared = prepare(request, plugins, observer)
+        prepared.load(observer)
+        return make_outputs(prepared, observer)
+    finally:
+        observer.close()
+
+
+def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
+    """Makes every output of a run whose model is loaded, or until the user interrupts it."""
+    jobs = prepared.plan.jobs
+    outcome = Outcome(len(jobs))
+    observer.run_started(prepared.request.config, jobs)
+    try:
+        for batch in make_batches(jobs, prepared.batch_limit):
+            _run_batch(prepared, batch, observer, outcome)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    observer.run_ended(outcome)
     return outcome
 
 
 def _run_batch(prepared: Prepared, batch: Batch, observer: Observer, outcome: Outcome) -> None:
-    """Makes the outputs of a batch; what goes wrong costs only the outputs that it concerns."""
+    """Makes the outputs of a batch; what goes wrong costs only the sample that it comes from."""
 
-    def fail(job: Job, error: Exception) -> None:
-        outcome.failures.append((job, describe(error)))
-        observer.failed(job, describe(error))
+    def fail(job: Job, cause: str) -> None:
+        outcome.failures.append((job, cause))
+        observer.sample_failed(job, cause)
 
+    observer.batch_started(batch.jobs)
     try:
         audio = make_audio(prepared, batch, observer)
     except Exception as error:
-        for job in batch.jobs:
-            fail(job, error)
-        return
-    for job, one in zip(batch.jobs, audio, strict=True):
-        try:
-            path = write_output(prepared, batch, job, one, observer)
-        except Exception as error:
-            fail(job, error)
+        # No more than the words: the error itself holds on to the memory that a retry needs.
+        audio, cause = [], describe(error)
+    if not audio:
+        samples = batch.samples()
+        if len(samples) > 1:
+            for one in samples:
+                _run_batch(prepared, one, observer, outcome)
         else:
-            outcome.written.append(path)
-            observer.written(path)
+            for job in batch.jobs:
+                fail(job, cause)
+        return
+    for index, (job, one_audio) in enumerate(zip(batch.jobs, audio, strict=True)):
+        with held_interrupt():
+            try:
+                output = write_output(prepared, batch, index, one_audio, observer)
+                observer.sample_done(output)
+            except Exception as error:
+                fail(job, describe(error))
+            else:
+                outcome.written.append(output.path)
 
 
 def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> list[FloatArray]:
@@ -81,7 +102,7 @@ def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> list[Flo
     Returns:
         The audio of each job as the model made it, ``[channels, samples]``.
     """
-    model, settings = prepared.model, prepared.request.config.generation
+    model, settings = prepared.model, batch.settings.generation
     jobs = batch.jobs
     # Conditioners draw from generators of their own, so that they never shift the noise.
     generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
@@ -106,16 +127,19 @@ def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> list[Flo
         model.config.latents,
         model.config.shift,
     )
-    latents = draw(prepared.sampler, guided, request, noise, observer.step)
+    latents = draw(batch.settings.sampler, guided, request, noise, observer.step)
     observer.stage("decoding")
-    audio = model.decode(latents).cpu().numpy()
+    # One by one: the activations of a decoder are far larger than those of the network before it.
+    audio = [model.decode(one[None])[0].cpu().numpy() for one in latents]
     return [np.ascontiguousarray(one, dtype=np.float32) for one in audio]
 
 
-def _negatives(jobs: tuple[Job, ...], config: ModelConfig) -> list[Mapping[str, Any]] | None:
-    """The conditioning of the unconditional half; None where no conditioner reads a prompt."""
+def _negatives(jobs: Sequence[Job], config: ModelConfig) -> list[Mapping[str, Any] | None]:
+    """For each job its conditioning with the negative prompt as its prompt; None without one."""
     keys = {section.id for section in config.conditioners} | set(config.default_keys.values())
-    negative = jobs[0].negative_prompt
-    if negative is None or "prompt" not in keys:
-        return None
-    return [{**job.values, "prompt": job.negative_prompt} for job in jobs]
+    if "prompt" not in keys:
+        return [None for _ in jobs]
+    return [
+        None if job.negative_prompt is None else {**job.values, "prompt": job.negative_prompt}
+        for job in jobs
+    ]

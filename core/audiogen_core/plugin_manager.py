@@ -24,6 +24,7 @@ from audiogen_core.registry import (
     INPUT,
     KINDS,
     NAMING,
+    OBSERVER,
     POST_PROCESSOR,
     SAMPLER,
     Kind,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
+    from audiogen_core.interfaces.observer import Observer
     from audiogen_core.interfaces.post_processor import PostProcessor
     from audiogen_core.interfaces.sampler import Sampler
 
@@ -85,6 +87,11 @@ class PluginManager:
     def post_processors(self) -> Registry[PostProcessor]:
         """By name in ``output.post_processing``."""
         return self._registries[POST_PROCESSOR]
+
+    @property
+    def observers(self) -> Registry[Observer]:
+        """By name in ``output.observers``."""
+        return self._registries[OBSERVER]
 
     @property
     def conditioners(self) -> Registry[Conditioner]:

@@ -9,19 +9,20 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from audiogen_core.config import DEFAULT_SAMPLERS, GenerationConfig, check_sampler_options
+from audiogen_core.config import GenerationConfig
 from audiogen_core.devices import half_type
-from audiogen_core.errors import InputError, Problem, UsageError, listed
+from audiogen_core.errors import InputError, Problem, UsageError
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
-from audiogen_core.interfaces.sampler import Sampler, SigmaSampler
+from audiogen_core.interfaces.observer import Observer
 from audiogen_core.jobs import Plan, plan_jobs
+from audiogen_core.memory import batch_limit
 from audiogen_core.models.build import build_model, check_embeddings
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.model import Model
 from audiogen_core.models.source import ModelSource, check_checkpoint_path
-from audiogen_core.observer import Observer
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.publishing import check_output_folder
+from audiogen_core.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Request:
         autoencoder_path: A checkpoint whose autoencoder replaces the model's own.
         device: Where to compute.
         half: Whether the weights are 16 bits wide.
+        max_batch: How many outputs may be sampled together; by the free memory for None.
     """
 
     config: GenerationConfig
@@ -44,6 +46,7 @@ class Request:
     device: torch.device
     autoencoder_path: Path | None = None
     half: bool = False
+    max_batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,6 @@ class Prepared:
     request: Request
     plugins: PluginManager
     model: Model
-    sampler: Sampler
     plan: Plan
 
     def load(self, observer: Observer) -> None:
@@ -71,6 +73,10 @@ class Prepared:
             device=request.device,
             dtype=dtype,
         )
+
+    def batch_limit(self, settings: Settings) -> int:
+        """How many outputs with these settings may be sampled together, once it is loaded."""
+        return self.request.max_batch or batch_limit(self.model, settings)
 
     def identity(self) -> dict[str, Any]:
         """What to write into the metadata so that the same weights can be found again."""
@@ -97,18 +103,17 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
     if request.autoencoder_path is not None and model.pretransform is None:
         raise UsageError("--pretransform-ckpt-path: this model has no pretransform")
     problems = _Problems()
-    sampler = problems.of(_sampler, config, model_config, plugins)
     plan = problems.of(plan_jobs, config, model_config, plugins)
     if plan is not None:
         problems.of(check_embeddings, model, plan)
     problems.of(_check_encoder, config, model_config)
     problems.of(check_output_folder, Path(config.output.output_dir).expanduser())
-    if sampler is None or plan is None or problems.found:
+    if plan is None or problems.found:
         raise InputError(problems.found, config.origin, more=problems.more)
     for note in (request.source.note(), *model_config.notes, *plan.notes):
         if note is not None:
             observer.note(note)
-    return Prepared(request, plugins, model, sampler, plan)
+    return Prepared(request, plugins, model, plan)
 
 
 class _Problems:
@@ -125,30 +130,6 @@ class _Problems:
             self.found.extend(error.problems)
             self.more |= error.more
             return None
-
-
-def _sampler(config: GenerationConfig, model: ModelConfig, plugins: PluginManager) -> Sampler:
-    name = config.generation.sampler_type or DEFAULT_SAMPLERS[model.objective]
-    if name not in plugins.samplers:
-        raise InputError(Problem("generation.sampler_type", plugins.samplers.unknown(name)))
-    plugin = plugins.samplers.load(name)
-    if model.objective not in plugin.OBJECTIVES:
-        fitting = [
-            one.NAME for one in plugins.samplers.classes() if model.objective in one.OBJECTIVES
-        ]
-        raise InputError(
-            Problem(
-                "generation.sampler_type",
-                f"'{name}' cannot sample this model, whose objective is '{model.objective}'; "
-                f"allowed: {listed(fitting)}",
-            )
-        )
-    low, high = config.generation.sigma_min, config.generation.sigma_max
-    if issubclass(plugin, SigmaSampler) and low >= high:
-        raise InputError(
-            Problem("generation.sigma_min", f"must be less than sigma_max ({high}), not {low}")
-        )
-    return plugin(check_sampler_options(plugins, name, config.sampler_options))
 
 
 def _check_encoder(config: GenerationConfig, model: ModelConfig) -> None:

@@ -91,6 +91,9 @@ POST_PROCESSOR = Kind(
     "output.post_processing[]",
     check=f"{_TESTING}.post_processors:check_post_processor_class",
 )
+OBSERVER = Kind(
+    "observer", "audiogen_observers", f"{_INTERFACES}.observer:Observer", "output.observers[]"
+)
 CONDITIONER = Kind(
     "conditioner",
     "audiogen_conditioners",
@@ -130,6 +133,7 @@ KINDS = (
     NAMING,
     ENCODER,
     POST_PROCESSOR,
+    OBSERVER,
     BACKBONE,
     AUTOENCODER,
     BOTTLENECK,

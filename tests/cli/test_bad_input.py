@@ -42,10 +42,14 @@ GENERATION = (
     "'steps', 'cfg_scale', 'batch_size', 'sampler_type', 'sigma_min', 'sigma_max', 'rho', "
     "'seed', 'cfg_interval', 'scale_phi'"
 )
-OUTPUT = "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_seconds_total'"
+OUTPUT = (
+    "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_seconds_total', "
+    "'post_processing', 'observers'"
+)
 SECTIONS = "'generation', 'conditioning_defaults', 'input', 'output'"
 CONDITIONING = "'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt'"
 INPUTS = "'config', 'file', 'jsonl', 'csv', 'directory', 'grid'"
+SAMPLE_KEYS = f"{CONDITIONING}, 'seed', 'cfg_scale', 'steps', 'sampler_type'"
 FORMATS = (
     "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k', "
     "'wav 24', 'wav float', 'flac 24', 'ogg opus 64k', 'ogg opus 96k', 'ogg opus 128k', "
@@ -778,14 +782,14 @@ SAMPLE = [
     in_config(
         "an unknown conditioning key",
         {"input.samples.0.mood": "sad"},
-        f"input.samples[0].mood: unknown conditioning key; known: {CONDITIONING}",
+        f"input.samples[0].mood: unknown conditioning key; known: {SAMPLE_KEYS}",
     ),
     in_config(
         "a misspelt conditioning key",
         {"input.samples.0.promt": "x"},
         (
             "input.samples[0].promt: unknown conditioning key (did you mean 'prompt'?); known: "
-            f"{CONDITIONING}"
+            f"{SAMPLE_KEYS}"
         ),
     ),
     in_config(
@@ -1296,7 +1300,7 @@ OUT = [
             "  input.samples[1].seconds_total: must be greater than 0 to cut the audio to it, "
             "not -3\n"
             "  input.samples[2].promt: unknown conditioning key (did you mean 'prompt'?); known: "
-            f"{CONDITIONING}"
+            f"{SAMPLE_KEYS}"
         ),
     ),
 ]

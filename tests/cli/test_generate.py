@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import audiogen_core
 from audiogen_core.options import PluginOptions
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
@@ -73,6 +74,15 @@ def test_metadata_tells_how_to_make_the_file_again(
     assert generation["sampler_type"] == "dpmpp-3m-sde"
     assert generation["seed"] >= 0
     assert (generation["eta"], generation["s_noise"]) == (0.5, 1.0)  # defaults too
+    version = f"audiogen {audiogen_core.__version__}"
+    assert metadata["software"]["plugins"] == dict.fromkeys(
+        [
+            "sampler", "input", "naming", "encoder", "post-processor peak", "post-processor trim",
+            "observer metadata", "conditioner prompt", "conditioner seconds_start",
+            "conditioner seconds_total", "backbone", "autoencoder", "bottleneck",
+        ],
+        version,
+    )  # fmt: skip
     again = write_config(
         generation=generation,
         conditioning_defaults={},
@@ -245,7 +255,9 @@ def test_audio_that_is_not_finite_is_a_failure(
     result = audiogen("generate", *local_model(broken), "--generation-config", config)
     assert result.code == 3
     assert result.out == ""
-    assert result.err.count("the model made NaN or infinity instead of audio") == 2
+    told = [line for line in result.err.splitlines() if line.startswith("failed: ")]
+    assert len(told) == 2
+    assert all("the model made NaN or infinity instead of audio" in line for line in told)
     assert not (tmp_path / "out").exists()
 
 

@@ -30,7 +30,7 @@ import contextlib, io, json, sys, time
 sleep = time.sleep
 time.sleep = lambda seconds: sleep(min(seconds, 0.01))
 
-from audiogen_cli import display
+from audiogen_plugins.observers import progress
 from audiogen_cli.app import main
 
 exec(sys.argv[1])
@@ -472,7 +472,7 @@ def test_a_pipe_sees_a_line_now_and_then(
     files = {"model_config.json": with_text(TEXT), "model.safetensors": bytes(24 * 10**6)}
     hub.add(MODEL, files)
     [result] = machine.commands(
-        [arguments(write_config())], before="display.SECONDS_BETWEEN_LINES = 0"
+        [arguments(write_config())], before="progress.SECONDS_BETWEEN_LINES = 0"
     )
     assert "downloaded 10.5 MB of 24.0 MB\ndownloaded 21.0 MB of 24.0 MB\n" in result.err
 

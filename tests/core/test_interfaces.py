@@ -8,6 +8,7 @@ import sys
 import textwrap
 import types
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pydantic import Field
 from audiogen_core import hookimpl, hookspecs
 from audiogen_core.interfaces import sampler
 from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.jobs import Job
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import KINDS, Kind, Origin
 from audiogen_core.testing.post_processors import check_post_processor
@@ -33,7 +35,8 @@ def example(kind: Kind) -> types.ModuleType:
     module.__dict__.update(vars(interface))
     module.__dict__.update(
         hookimpl=hookimpl, pairwise=pairwise, sys=sys, torch=torch, nn=torch.nn,
-        Tensor=torch.Tensor, np=np, Field=Field, FloatArray=FloatArray, __name__="example",
+        Tensor=torch.Tensor, np=np, Field=Field, FloatArray=FloatArray, Job=Job,
+        __name__="example",
     )  # fmt: skip
     exec(compile(textwrap.dedent(code), "example", "exec", flags=0x1000000), module.__dict__)  # noqa: S102
     return module
@@ -61,6 +64,16 @@ def test_the_example_post_processor_keeps_the_contract() -> None:
     """It takes whatever audio there is."""
     module = example(next(kind for kind in KINDS if kind.name == "post-processor"))
     check_post_processor(module.Delay())
+
+
+def test_the_example_observer_writes_its_line(tmp_path: Path) -> None:
+    """It does what it says, and nothing where it is told of anything else."""
+    module = example(next(kind for kind in KINDS if kind.name == "observer"))
+    log = module.Log(module.Log.Options(path=str(tmp_path / "log")))
+    log.stage("decoding")
+    log.sample_failed(types.SimpleNamespace(stem="kick"), "OSError: full")
+    log.close()
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "kick: OSError: full\n"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -41,7 +41,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from audiogen_core.observer import Downloaded, unreported
+from audiogen_core.downloads import Downloaded, unreported
 from audiogen_core.options import NoOptions, PluginOptions
 
 

@@ -37,7 +37,8 @@ class NamedJob:
         copy: Which of the outputs of the same prompt it is, from 0.
         conditioning: The sample's values with the defaults filled in.
         seed: The output's own seed.
-        generation: The generation values as the config wrote them (``cfg_scale``, ``steps``...).
+        generation: The generation values in force for this output, written as the config or its
+            sample wrote them (``cfg_scale``, ``steps``...).
     """
 
     index: int

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from audiogen_core.downloads import Downloaded, unreported
 from audiogen_core.embedding_file import read_header
 from audiogen_core.errors import InputError, Problem, UnavailableError
 from audiogen_core.interfaces.backbone import Backbone
@@ -18,7 +19,6 @@ from audiogen_core.models.conditioning import backbone_inputs, value_for
 from audiogen_core.models.config import ModelConfig, NetworkSection
 from audiogen_core.models.model import Model
 from audiogen_core.models.pretransform import Pretransform
-from audiogen_core.observer import Downloaded, unreported
 from audiogen_core.options import PluginOptions, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
@@ -85,8 +85,7 @@ def check_embeddings(model: Model, plan: Plan) -> None:
     config = model.config
     keys = [one.id for one in config.conditioners if one.id in config.pre_encoded_keys]
     problems: dict[tuple[tuple[int, ...], ...], Problem | None] = {}
-    for batch in plan.batches if keys else ():
-        job = batch.jobs[0]
+    for job in plan.jobs if keys else ():
         shapes = {key: read_header(value_for(job.values, key, config))[0] for key in keys}
         if (given := tuple(shapes.values())) not in problems:
             cause = _misfit(model.backbone, config, shapes)

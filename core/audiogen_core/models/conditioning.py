@@ -66,14 +66,9 @@ def backbone_inputs(
     )
 
 
-def negative_tokens(
-    embeddings: Mapping[str, Embedding], section: DiffusionSection
-) -> Tensor | None:
-    """The cross-attention tokens of a negative prompt, masked positions set to zero."""
-    ids = section.cross_attention_cond_ids
-    if not ids:
-        return None
-    parts = [_as_tokens(embeddings[key]) for key in ids]
+def negative_tokens(embeddings: Mapping[str, Embedding], section: DiffusionSection) -> Tensor:
+    """The cross-attention tokens of negative prompts, masked positions set to zero."""
+    parts = [_as_tokens(embeddings[key]) for key in section.cross_attention_cond_ids]
     joined = torch.cat([part.tokens.float() for part in parts], 1)
     mask = torch.cat([part.mask.to(joined.device, torch.bool) for part in parts], 1)
     return joined.where(mask[..., None], 0.0)

@@ -152,25 +152,32 @@ class Model:
     def condition(
         self,
         samples: Sequence[Mapping[str, Any]],
-        negatives: Sequence[Mapping[str, Any]] | None,
+        negatives: Sequence[Mapping[str, Any] | None],
         generators: Sequence[torch.Generator],
     ) -> ConditioningInputs:
         """Embeds a batch.
 
         Args:
             samples: The conditioning values of each sample.
-            negatives: The same with the negative prompt in the prompt's place; None without one.
+            negatives: The same with the negative prompt in the prompt's place; None for a sample
+                without one.
             generators: One a sample, for conditioners that draw at random.
         """
         section = self.config.file.model.diffusion
 
-        def embedded(values: Sequence[Mapping[str, Any]]) -> Any:
-            return embed(values, self.conditioners, self.config, generators, self.device)
+        def embedded(rows: Sequence[int], values: Sequence[Mapping[str, Any]]) -> Any:
+            chosen = [generators[row] for row in rows]
+            return embed(values, self.conditioners, self.config, chosen, self.device)
 
-        return ConditioningInputs(
-            backbone_inputs(embedded(samples), section),
-            None if negatives is None else negative_tokens(embedded(negatives), section),
-        )
+        positive = backbone_inputs(embedded(range(len(samples)), samples), section)
+        given = {row: one for row, one in enumerate(negatives) if one is not None}
+        if not given or positive.cross_attention is None:
+            return ConditioningInputs(positive, None)
+        rows = list(given)
+        # The others have zeros, as they have in a batch without any negative prompt.
+        negative = torch.zeros_like(positive.cross_attention)
+        negative[rows] = negative_tokens(embedded(rows, list(given.values())), section)
+        return ConditioningInputs(positive, negative)
 
     def decode(self, latents: Tensor) -> Tensor:
         """``[batch, channels, latents]`` to audio ``[batch, audio channels, samples]``, float32."""

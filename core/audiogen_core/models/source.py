@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from audiogen_core.downloads import Downloaded, unreported
 from audiogen_core.errors import AudiogenError, UsageError
 from audiogen_core.models.config import ModelConfig, parse_model_config
-from audiogen_core.observer import Downloaded, unreported
 from audiogen_core.strict_json import read_json
 
 CONFIG_NAME = "model_config.json"

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from audiogen_core.downloads import Downloaded
 from audiogen_core.errors import (
     AudiogenError,
     InputError,
@@ -22,7 +23,6 @@ from audiogen_core.errors import (
 )
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.models.source import NotCachedError, commit_of, download, hub_quiet
-from audiogen_core.observer import Downloaded
 from audiogen_core.torchaudio_shim import import_torchaudio
 
 CONFIG = "config.json"

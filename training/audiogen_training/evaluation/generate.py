@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiogen_cli.display import choose_display
+from audiogen_core.batching import make_batches
 from audiogen_core.config import parse_config
-from audiogen_core.jobs import Batch
+from audiogen_core.interfaces.observer import Observer
 from audiogen_core.models.model import Model
 from audiogen_core.models.source import LocalSource
 from audiogen_core.output import write_output
@@ -59,13 +59,13 @@ class Generator:
         self.checkpoint = folder / "model.safetensors"
         self._source = LocalSource(folder / "model_config.json", self.checkpoint)
         self._plugins = installed_plugins()
-        self._display = choose_display(quiet=True)
+        self._observer = Observer()
         self._out = out
         self._device = device
         prepared = self._prepared([Sample("", 1, 0)], Settings(), out)
         if prepared.model.config.sample_rate != SAMPLE_RATE:
             raise ValueError(f"a model of {SAMPLE_RATE} Hz can be measured, and no other")
-        prepared.load(self._display)
+        prepared.load(self._observer)
         self.model: Model = prepared.model
 
     def make(self, samples: Sequence[Sample], settings: Settings, name: str) -> list[Signal]:
@@ -76,25 +76,18 @@ class Generator:
         """
         prepared = self._prepared(samples, settings, self._out / name)
         prepared = replace(prepared, model=self.model)
-        jobs = [
-            replace(batch.jobs[0], seed=sample.seed, stem=f"{number:04d}")
-            for number, (batch, sample) in enumerate(
-                zip(prepared.plan.batches, samples, strict=True)
-            )
-        ]
+        jobs = [replace(job, stem=f"{number:04d}") for number, job in enumerate(prepared.plan.jobs)]
         sys.stderr.write(f"making {len(samples)} samples: {name}\n")
         sounds = []
-        # A batch has one negative prompt.
-        for first in _runs([one.negative_prompt for one in samples]):
-            batch = Batch(tuple(jobs[first]))
-            audio = make_audio(prepared, batch, self._display)
-            for job, one in zip(batch.jobs, audio, strict=True):
-                sounds.append(_read(write_output(prepared, batch, job, one, self._display)))
+        for batch in make_batches(jobs, lambda _: TOGETHER):
+            for index, audio in enumerate(make_audio(prepared, batch, self._observer)):
+                output = write_output(prepared, batch, index, audio, self._observer)
+                sounds.append(_read(output.path))
         return sounds
 
     def _prepared(self, samples: Sequence[Sample], settings: Settings, out: Path) -> Prepared:
         data = {
-            "generation": {**vars(settings), "seed": 0},
+            "generation": vars(settings),
             "conditioning_defaults": {"seconds_start": 0},
             "input": {
                 "type": "config",
@@ -103,6 +96,7 @@ class Generator:
                         "prompt": one.prompt,
                         "seconds_total": one.seconds,
                         "negative_prompt": one.negative_prompt,
+                        "seed": one.seed,
                     }
                     for one in samples
                 ],
@@ -110,19 +104,7 @@ class Generator:
             "output": {"output_dir": str(out), "file_format": "wav", "save_metadata": False},
         }
         config = parse_config(data, self._plugins)
-        return prepare(Request(config, self._source, self._device), self._plugins, self._display)
-
-
-def _runs(keys: Sequence[str | None]) -> list[slice]:
-    """Neighbours with equal keys, at most `TOGETHER` of them."""
-    runs: list[slice] = []
-    for index, key in enumerate(keys):
-        last = runs[-1] if runs else None
-        if last and keys[last.start] == key and index - last.start < TOGETHER:
-            runs[-1] = slice(last.start, index + 1)
-        else:
-            runs.append(slice(index, index + 1))
-    return runs
+        return prepare(Request(config, self._source, self._device), self._plugins, self._observer)
 
 
 def _read(path: Path) -> Signal:

@@ -1,95 +1,113 @@
-"""Shows how a run goes: a progress bar on a terminal, plain lines elsewhere, nothing when quiet.
+"""``progress``: a progress bar on a terminal, plain lines elsewhere, nothing when quiet.
 
-Paths of finished files go to standard output, everything else to standard error.
+The command shows every run with it. Paths of finished files go to standard output, everything else
+to standard error.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Self
 
+from pydantic import Field
 from rich.filesize import decimal
 
-from audiogen_core.jobs import Job
+from audiogen_core.interfaces.observer import Observer, Output
+from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
-    from audiogen_core.observer import Observer
+    from audiogen_core.config import GenerationConfig
+    from audiogen_core.jobs import Job
 
 SECONDS_BETWEEN_LINES = 5.0
 """How often plain lines report how the outputs come along."""
 
 
-class Display:
-    """What the displays share: results on standard output, messages on standard error."""
+class Progress(Observer):
+    """Results on standard output, messages on standard error.
+
+    Making one gives the display that fits, as making a ``pathlib.Path`` does.
+    """
+
+    NAME = "progress"
+
+    class Options(PluginOptions):
+        """Options of ``progress``."""
+
+        display: Literal["auto", "bar", "lines", "quiet"] = Field(
+            "auto", description="What to show; auto is a bar on a terminal and lines elsewhere."
+        )
+
+    options: Options
 
     outputs = 0
     done = 0
     failures = 0
+    _batch = 1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing to clean up."""
-
-    def stage(self, what: str) -> None:
-        """Says nothing."""
+    def __new__(cls, options: PluginOptions | None = None) -> Self:
+        """The display of the options."""
+        wanted = options.display if isinstance(options, Progress.Options) else "auto"
+        if wanted == "auto":
+            wanted = "bar" if sys.stderr.isatty() else "lines"
+        displays: dict[str, type[Progress]] = {"bar": Bar, "lines": Lines, "quiet": Quiet}
+        chosen: type = displays[wanted] if cls is Progress else cls
+        made: Self = object.__new__(chosen)
+        return made
 
     def note(self, what: str) -> None:
         """A line on standard error."""
         sys.stderr.write(f"note: {what}\n")
 
-    def downloaded(self, done: int, total: int | None) -> None:
-        """Says nothing."""
-
-    def planned(self, outputs: int) -> None:
+    def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """Remembers how many there will be."""
-        self.outputs = outputs
+        del config
+        self.outputs = len(jobs)
 
-    def step(self, done: int, total: int | None) -> None:
-        """Says nothing."""
+    def batch_started(self, jobs: Sequence[Job]) -> None:
+        """Remembers how many are made now."""
+        self._batch = len(jobs)
 
-    def written(self, path: Path) -> None:
+    def now(self) -> str:
+        """What is being made: ``output 2 of 8``, ``outputs 3-6 of 8``."""
+        first = self.done + self.failures + 1
+        last = first + self._batch - 1
+        return f"output {first}" if first == last else f"outputs {first}-{last}"
+
+    def sample_done(self, output: Output) -> None:
         """The path on standard output."""
         self.done += 1
         try:
-            sys.stdout.write(f"{path}\n")
+            sys.stdout.write(f"{output.path}\n")
             sys.stdout.flush()
         except OSError:
             # Whoever read the paths has gone, or has no room for them; the files are still wanted.
             sys.stdout = sys.stderr
 
-    def failed(self, job: Job, cause: str) -> None:
+    def sample_failed(self, job: Job, cause: str) -> None:
         """A line on standard error."""
         self.failures += 1
         sys.stderr.write(f"failed: {job.where} (seed {job.seed}): {cause}\n")
 
 
-class Quiet(Display):
+class Quiet(Progress):
     """Only results and failures."""
 
     def note(self, what: str) -> None:
         """Says nothing."""
 
 
-class Lines(Display):
+class Lines(Progress):
     """Plain lines, for logs and pipes: not more than one every few seconds once outputs come."""
 
     _last_line = 0.0
 
-    def planned(self, outputs: int) -> None:
+    def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """A line."""
-        super().planned(outputs)
-        self._line(f"generating {outputs} output{'s' * (outputs != 1)}")
+        super().run_started(config, jobs)
+        self._line(f"generating {len(jobs)} output{'s' * (len(jobs) != 1)}")
 
     def stage(self, what: str) -> None:
         """A line."""
@@ -105,9 +123,8 @@ class Lines(Display):
     def step(self, done: int, total: int | None) -> None:
         """A line now and then."""
         if self._is_time():
-            output = min(self.done + self.failures + 1, self.outputs)
             of = f" of {total}" if total is not None else ""
-            self._line(f"output {output} of {self.outputs}: step {done}{of}")
+            self._line(f"{self.now()} of {self.outputs}: step {done}{of}")
 
     def _is_time(self) -> bool:
         return time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES
@@ -117,10 +134,11 @@ class Lines(Display):
         sys.stderr.write(f"{text}\n")
 
 
-class Bar(Display):
+class Bar(Progress):
     """A live progress bar on standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: PluginOptions | None = None) -> None:
+        super().__init__(options)
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -135,17 +153,9 @@ class Bar(Display):
             transient=True,
         )
         self._task = self._progress.add_task("starting", total=None, count="")
-
-    def __enter__(self) -> Self:
         self._progress.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Takes the bar away."""
         self._progress.stop()
 
@@ -162,12 +172,11 @@ class Bar(Display):
 
     def step(self, done: int, total: int | None) -> None:
         """Moves the bar."""
-        output = min(self.done + self.failures + 1, self.outputs)
         if done == 1:
             self._progress.reset(self._task)
         self._progress.update(
             self._task,
-            description=f"output {output}/{self.outputs}",
+            description=f"{self.now()} of {self.outputs}",
             completed=done,
             total=total,
             count=f"step {done}/{total}" if total is not None else f"step {done}",
@@ -177,27 +186,16 @@ class Bar(Display):
         """A line above the bar."""
         self._above(lambda: super(Bar, self).note(what))
 
-    def written(self, path: Path) -> None:
+    def sample_done(self, output: Output) -> None:
         """A line above the bar."""
-        self._above(lambda: super(Bar, self).written(path))
+        self._above(lambda: super(Bar, self).sample_done(output))
 
-    def failed(self, job: Job, cause: str) -> None:
+    def sample_failed(self, job: Job, cause: str) -> None:
         """A line above the bar."""
-        self._above(lambda: super(Bar, self).failed(job, cause))
+        self._above(lambda: super(Bar, self).sample_failed(job, cause))
 
     def _above(self, write: Callable[[], None]) -> None:
         # The bar lives on standard error; a line on either stream would break into it.
         self._progress.stop()
         write()
         self._progress.start()
-
-
-def choose_display(*, quiet: bool) -> Display:
-    """The display that fits where standard error goes."""
-    if quiet:
-        return Quiet()
-    return Bar() if sys.stderr.isatty() else Lines()
-
-
-if TYPE_CHECKING:
-    _check: type[Observer] = Display

@@ -1,7 +1,8 @@
-"""What the displays say of a download."""
+"""What the displays say of a run."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from audiogen_cli import display
-from audiogen_cli.display import Bar, Lines, Quiet
+from audiogen_plugins.observers import progress
+from audiogen_plugins.observers.progress import Bar, Lines, Progress, Quiet
 
 
 def test_lines_report_a_download_every_few_seconds(
@@ -18,7 +19,7 @@ def test_lines_report_a_download_every_few_seconds(
 ) -> None:
     """However often they are told; the total is left out where nobody knows it."""
     seconds = iter(range(100))
-    monkeypatch.setattr(display.time, "monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(seconds)))
     lines = Lines()
     lines.stage("getting the weights")
     for done in range(10):
@@ -31,7 +32,7 @@ def test_lines_report_a_download_every_few_seconds(
 
 def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
     """With what has arrived, of how much; and the next stage begins at nothing."""
-    with Bar() as bar:
+    with contextlib.closing(Bar()) as bar:
         bar.stage("getting the weights")
         [task] = bar._progress.tasks
         bar.downloaded(3 * 10**9, 4 * 10**9)
@@ -41,6 +42,43 @@ def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
         bar.stage("loading the model")
         [task] = bar._progress.tasks
         assert (task.completed, task.total, task.fields["count"]) == (0, None, "")
+
+
+def test_a_batch_is_told_by_the_outputs_in_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From where to where, once there is more than one."""
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    lines = Lines()
+    jobs = [Mock()] * 3
+    lines.run_started(Mock(), jobs)
+    lines.batch_started(jobs[:2])
+    lines.step(1, 4)
+    lines.sample_done(Mock(path=Path("a.wav")))
+    lines.sample_failed(Mock(where="input.samples[1]", seed=3), "no room")
+    lines.batch_started(jobs[2:])
+    lines.step(1, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "generating 3 outputs", "outputs 1-2 of 3: step 1 of 4",
+        "failed: input.samples[1] (seed 3): no room", "output 3 of 3: step 1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terminal", "display", "made"),
+    [
+        (True, "auto", Bar), (False, "auto", Lines), (True, "quiet", Quiet),
+        (True, "lines", Lines), (False, "bar", Bar),
+    ],
+)  # fmt: skip
+def test_the_display_that_fits(
+    terminal: bool, display: str, made: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar on a terminal and lines elsewhere, unless something is asked for."""
+    monkeypatch.setattr(sys, "stderr", Mock(**{"isatty.return_value": terminal}))
+    options = Progress.Options.model_validate({"display": display})
+    with contextlib.closing(Progress(options)) as shown:
+        assert type(shown) is made
 
 
 def test_a_quiet_run_says_nothing_of_a_download(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +95,7 @@ def test_paths_that_nobody_takes_do_not_end_a_run(
     quiet = Quiet()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", Mock(**{"write.side_effect": error}))
-        quiet.written(Path("a.wav"))
-        quiet.written(Path("b.wav"))
+        quiet.sample_done(Mock(path=Path("a.wav")))
+        quiet.sample_done(Mock(path=Path("b.wav")))
     assert quiet.done == 2
     assert capsys.readouterr() == ("", "b.wav\n")

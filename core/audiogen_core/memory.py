@@ -1,0 +1,80 @@
+"""How many outputs can be sampled together: an estimate of what they take, of what is free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from audiogen_core.models.model import Model
+from audiogen_core.settings import Settings
+
+CEILING = 16
+"""Outputs a batch: by then an accelerator is busy, and the first files should not wait longer."""
+
+CPU_LATENTS = 1024
+"""Latents a batch on a CPU: with so many it is busy, and more would let the first file wait."""
+
+SHARE = 0.5
+"""How much of the free memory a batch may take. The other half is for decoding and for error."""
+
+LIVING = 3
+"""How many activations as wide as the widest layer live at once, for every latent."""
+
+
+def batch_limit(model: Model, settings: Settings) -> int:
+    """How many outputs with these settings to sample together, at least 1.
+
+    Each takes, for every latent, `LIVING` activations as wide as the network's widest layer, and
+    twice that under guidance, which predicts with and without the prompt. Decoding goes output by
+    output and takes nothing more for a larger batch.
+
+    Args:
+        model: The model, with its weights on their device.
+        settings: How the outputs are sampled.
+    """
+    latents = model.config.latents
+    width = max(one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
+    halves = 1 if settings.generation.cfg_scale == 1 else 2
+    bytes_each = latents * width * LIVING * halves * model.dtype.itemsize
+    limit = CEILING
+    if model.device.type == "cpu":
+        limit = min(limit, CPU_LATENTS // latents)
+    free = free_memory(model.device)
+    limit = min(limit, 1 if free is None else int(free * SHARE) // bytes_each)
+    return max(limit, 1)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be had on a device; None where nobody knows."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "xpu":
+        return int(torch.xpu.mem_get_info(device)[0])
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return _free_main_memory()
+
+
+def _free_main_memory() -> int | None:
+    """What the system and, on Linux, the control group of this process have left."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    kibibytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    free = kibibytes["MemAvailable"] * 1024
+    try:
+        group = Path("/sys/fs/cgroup")
+        limit, used, stat = (
+            (group / f"memory.{name}").read_text(encoding="ascii")
+            for name in ("max", "current", "stat")
+        )
+    except OSError:
+        return free
+    if limit.strip() == "max":
+        return free
+    # What is kept of files, such as the checkpoint's pages, makes room where it is needed.
+    kept = dict(line.split() for line in stat.splitlines())
+    files = int(kept["active_file"]) + int(kept["inactive_file"])
+    return min(free, int(limit) - int(used) + files)

@@ -1,0 +1,123 @@
+"""How each sample is drawn: ``generation``, with a sample's own keys in place of the section's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audiogen_core.config import (
+    DEFAULT_SAMPLERS,
+    GenerationConfig,
+    GenerationSection,
+    check_sampler_options,
+    generation_problems,
+)
+from audiogen_core.errors import InputError, Problem, listed
+from audiogen_core.interfaces.sampler import Sampler, SigmaSampler
+from audiogen_core.models.config import ModelConfig
+from audiogen_core.options import validate
+from audiogen_core.plugin_manager import PluginManager
+
+OVERRIDES = ("seed", "cfg_scale", "steps", "sampler_type")
+"""The keys of ``generation`` that a sample may hold beside its conditioning."""
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """Everything that decides an output but its conditioning and its seed.
+
+    Outputs that may be sampled together hold the same object.
+
+    Attributes:
+        generation: The values in force; their seed means nothing.
+        sampler: The sampler with its options.
+    """
+
+    generation: GenerationSection
+    sampler: Sampler
+
+    def described(self, seed: int) -> dict[str, Any]:
+        """The values of ``generation`` that make an output with this seed."""
+        return {
+            **self.generation.model_dump(),
+            "sampler_type": self.sampler.NAME,
+            "seed": seed,
+        }
+
+
+class SettingsBook:
+    """The settings of a run's samples, each made once."""
+
+    def __init__(
+        self, config: GenerationConfig, model: ModelConfig, plugins: PluginManager
+    ) -> None:
+        self._config = config
+        self._model = model
+        self._plugins = plugins
+        self._known: dict[str, Settings] = {}
+
+    def of(self, own: Mapping[str, Any]) -> tuple[Settings, int]:
+        """The settings of a sample, and its seed.
+
+        Args:
+            own: Those of `OVERRIDES` that the sample holds; null is as good as left out.
+
+        Raises:
+            InputError: Something is wrong, at places below the sample, or below ``generation`` for
+                one that holds nothing of its own.
+        """
+        own = {key: value for key, value in own.items() if value is not None}
+        section = self._config.generation
+        if own:
+            section = validate(GenerationSection, {**section.model_dump(), **own})
+            if problems := list(generation_problems(section)):
+                raise InputError(problems)
+        key = section.model_copy(update={"seed": -1}).model_dump_json()
+        if key not in self._known:
+            self._known[key] = Settings(section, self._sampler(section, own))
+        return self._known[key], section.seed
+
+    def _sampler(self, section: GenerationSection, own: Mapping[str, Any]) -> Sampler:
+        name = section.sampler_type or DEFAULT_SAMPLERS[self._model.objective]
+        options = self._config.sampler_options
+        try:
+            plugin = self._plugin(name, section)
+            if "sampler_type" in own:
+                # The section's options are another sampler's: those that both have are meant.
+                fields = plugin.Options.model_fields
+                options = {key: value for key, value in options.items() if key in fields}
+            return plugin(check_sampler_options(self._plugins, name, options))
+        except InputError as error:
+            if "sampler_type" not in own:
+                raise
+            problems = [
+                one if one.where == "generation.sampler_type"
+                # It is well beside the section's own sampler, so this one is to be told.
+                else Problem("generation.sampler_type", f"'{name}' cannot be used here: {one}")
+                for one in error.problems
+            ]  # fmt: skip
+            raise InputError(
+                [Problem(one.where.removeprefix("generation."), one.what) for one in problems]
+            ) from None
+
+    def _plugin(self, name: str, section: GenerationSection) -> type[Sampler]:
+        samplers, objective = self._plugins.samplers, self._model.objective
+        if name not in samplers:
+            raise InputError(Problem("generation.sampler_type", samplers.unknown(name)))
+        plugin = samplers.load(name)
+        if objective not in plugin.OBJECTIVES:
+            fitting = [one.NAME for one in samplers.classes() if objective in one.OBJECTIVES]
+            raise InputError(
+                Problem(
+                    "generation.sampler_type",
+                    f"'{name}' cannot sample this model, whose objective is '{objective}'; "
+                    f"allowed: {listed(fitting)}",
+                )
+            )
+        low, high = section.sigma_min, section.sigma_max
+        if issubclass(plugin, SigmaSampler) and low >= high:
+            raise InputError(
+                Problem("generation.sigma_min", f"must be less than sigma_max ({high}), not {low}")
+            )
+        return plugin
