@@ -190,7 +190,7 @@ def _check_against(model: ModelSource, config: GenerationConfig, plugins: Plugin
     """Checks all that can be checked before a model's weights are read."""
     import torch
 
-    from audiogen_cli.display import Quiet
+    from audiogen_core.observer import Observers
     from audiogen_core.prepare import Request, prepare
 
-    prepare(Request(config, model, torch.device("cpu")), plugins, Quiet())
+    prepare(Request(config, model, torch.device("cpu")), plugins, Observers([], plugins))

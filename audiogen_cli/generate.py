@@ -11,8 +11,11 @@ import typer
 from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
+    from audiogen_core.config import GenerationConfig
+    from audiogen_core.interfaces.observer import Observer
     from audiogen_core.models.source import ModelSource
     from audiogen_core.outcome import Outcome
+    from audiogen_core.plugin_manager import PluginManager
 
 
 def generate(

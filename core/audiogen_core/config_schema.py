@@ -16,8 +16,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchema
 from pydantic_core import core_schema
 
 from audiogen_core.config import DEFAULT_SAMPLERS, SECTIONS, ConditioningValues
+from audiogen_core.hooks import PluginWarning
 from audiogen_core.options import PLACEHOLDER
-from audiogen_core.plugin_manager import PluginManager, PluginWarning
+from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import PluginError, Registry
 
 Schema: TypeAlias = dict[str, Any]

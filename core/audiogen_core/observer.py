@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from audiogen_core.hooks import PluginWarning
 from audiogen_core.interfaces.observer import Observer, Output
-from audiogen_core.plugin_manager import PluginManager, PluginWarning
+from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import describe
 
 if TYPE_CHECKING:

@@ -92,7 +92,11 @@ POST_PROCESSOR = Kind(
     check=f"{_TESTING}.post_processors:check_post_processor_class",
 )
 OBSERVER = Kind(
-    "observer", "audiogen_observers", f"{_INTERFACES}.observer:Observer", "output.observers[]"
+    "observer",
+    "audiogen_observers",
+    f"{_INTERFACES}.observer:Observer",
+    "output.observers[]",
+    check=f"{_TESTING}.observers:check_observer",
 )
 CONDITIONER = Kind(
     "conditioner",

@@ -88,9 +88,9 @@ def start_as_codec(encoder: OobleckEncoder, decoder: OobleckDecoder, audio: Tens
     _set(closing, _centred(one_tap, closing))
     signals = audio
     hears = len(_direction(down[0])) >= down[0].stride + 2 * EARS  # not where it is too narrow
-    for level, (analysis, synthesis) in enumerate(zip(down, up, strict=True)):
-        weight, signals = _level(signals, analysis, room=EARS if level and hears else 0)
-        signals = signals[:, :BANDS] if level == 0 and hears else signals
+    for number, (analysis, synthesis) in enumerate(zip(down, up, strict=True)):
+        weight, signals = _level(signals, analysis, room=EARS if number and hears else 0)
+        signals = signals[:, :BANDS] if number == 0 and hears else signals
         _set(analysis, weight)
         _set(synthesis, weight)
     kept = opening_channels(opening) - (len(GAINS) * len(GROUPS) if hears else 0)
