@@ -21,7 +21,6 @@ import typer
 from pydantic import BaseModel
 
 from audiogen_cli.app import app
-from audiogen_cli.display import Quiet
 from audiogen_core import hookspecs
 from audiogen_core.config import SECTIONS, parse_config
 from audiogen_core.config_schema import config_schema
@@ -291,7 +290,7 @@ def test_a_page_s_plugin_makes_audio(kind: Kind, in_folder: Path, tiny_model: Pa
             **data.get("conditioning_defaults", {}),
         }  # fmt: skip
         config = parse_config(data, plugins, path.name)
-        outcome = run(Request(config, source, torch.device("cpu")), plugins, Quiet())
+        outcome = run(Request(config, source, torch.device("cpu")), plugins)
         assert not outcome.failures
         assert outcome.written
         assert all(file.stat().st_size > 1000 for file in outcome.written)

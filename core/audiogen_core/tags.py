@@ -11,6 +11,9 @@ from typing import Any
 SETTINGS_KEY = "audiogen"
 """What a tag with the settings is called in containers that keep keys of one's own."""
 
+MODEL_KEYS = ("pretrained_name", "default_model", "ckpt_path")
+"""Where the metadata says which model it was; the first that is there is for people."""
+
 
 @dataclass(frozen=True)
 class Tags:
@@ -50,7 +53,7 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
         f"{generation['steps']} steps",
         f"cfg {generation['cfg_scale']}",
         f"seed {generation['seed']}",
-        str(model.get("pretrained_name") or model.get("ckpt_path") or ""),
+        str(next((model[key] for key in MODEL_KEYS if key in model), "")),
     ]
     settings = json.dumps({**content, "model": model}, ensure_ascii=False, allow_nan=False)
     return Tags(

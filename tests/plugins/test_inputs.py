@@ -371,8 +371,8 @@ def test_grid_refuses_what_is_no_grid(values: Any, message: str) -> None:
 
 def test_grid_reports_an_unknown_key_once() -> None:
     """However many combinations there are, the key has one place."""
-    (problem,) = planned(type="grid", values={"prompt": ["a", "b"], "tempo": [1, 2, 3]})
-    assert problem.startswith("input.values.tempo: unknown conditioning key; known: ")
+    (problem,) = planned(type="grid", values={"prompt": ["a", "b"], "loudness": [1, 2, 3]})
+    assert problem.startswith("input.values.loudness: unknown conditioning key; known: ")
 
 
 @pytest.mark.parametrize("content", ['{"prompt": "a jazz piece"}', "prompt\na jazz piece\n"])
