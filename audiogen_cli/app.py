@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -52,8 +52,9 @@ def root(
 
 def main() -> None:
     """Runs the command; every error made for users is one message and an exit code."""
-    if sys.stderr is None:  # closed by whoever started us; the outcome still counts
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    # Closed by whoever started us: the files and the exit code still count.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     warnings.showwarning = _show_warning
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # Names hold what a terminal's or a pipe's encoding may lack; standard error copes already.
@@ -66,6 +67,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 _show_other_warning = warnings.showwarning
