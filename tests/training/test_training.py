@@ -13,6 +13,8 @@ import torch
 from audiogen_core.testing.encoders import decode
 from audiogen_training import autoencoder, diffusion, understanding
 from audiogen_training.export import export
+from audiogen_training.initial import initialise
+from audiogen_training.lapped import rescale_latents
 from audiogen_training.recipe import FULL, SMALL, TRIAL, Recipe
 from audiogen_training.state import Run
 from tests.conftest import Command, local_model
@@ -82,6 +84,22 @@ def _weights(path: Path) -> str:
     for name, tensor in sorted(content.items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
+
+
+def test_rescaled_latents_decode_to_the_same() -> None:
+    """Scaling the channels of the latents is taken back by the decoder."""
+    networks = autoencoder.Networks(TRIAL)
+    initialise(networks, torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(2)
+    audio = 0.1 * torch.randn(1, 1, 4 * TRIAL.ratio, generator=generator)
+    scale = 0.1 + torch.rand(TRIAL.latent_dim, generator=generator)
+    with torch.no_grad():
+        latents, _ = networks.encode(audio)
+        heard = networks.decoder(latents)
+        rescale_latents(networks.encoder, networks.decoder, scale)
+        rescaled, _ = networks.encode(audio)
+        torch.testing.assert_close(rescaled, latents / scale[:, None])
+        torch.testing.assert_close(networks.decoder(rescaled), heard)
 
 
 @pytest.mark.parametrize("recipe", [FULL, SMALL])

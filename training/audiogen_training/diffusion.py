@@ -54,8 +54,12 @@ class Encoded:
 
     @property
     def scale(self) -> Tensor:
-        """The deviation of all latents, by which they are divided for the transformer."""
-        return self.latents.float().std()
+        """The deviation of each channel, by which it is divided for the transformer.
+
+        ``[latent_dim, 1]``. Else quiet channels, which hold how loud the noise of a band is, would
+        drown in the noise of all but the last steps.
+        """
+        return self.latents.float().std(dim=(0, 2))[:, None]
 
     def to(self, device: torch.device) -> Encoded:
         """The same elsewhere."""

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from audiogen_training import autoencoder
 from audiogen_training.diffusion import Denoiser, Encoded
+from audiogen_training.lapped import rescale_latents
 from audiogen_training.recipe import TEXT_ENCODER, Recipe
 from audiogen_training.text import save_text_encoder
 
@@ -27,9 +28,8 @@ def export(recipe: Recipe, folder: Path, target: Path) -> None:
     content = torch.load(folder / "diffusion.pt", map_location="cpu", weights_only=True)
     averaged = content["parts"]["average"]["values"]
     denoiser.load_state_dict({**denoiser.state_dict(), **averaged})
-    scale = Encoded(
-        *torch.load(folder / "examples.pt", map_location="cpu", weights_only=True)
-    ).scale
+    data = Encoded(*torch.load(folder / "examples.pt", map_location="cpu", weights_only=True))
+    rescale_latents(networks.encoder, networks.decoder, data.scale[:, 0])
     parts = {
         "model.model.": denoiser.network,
         "conditioner.conditioners.seconds_start.": denoiser.start,
@@ -43,7 +43,6 @@ def export(recipe: Recipe, folder: Path, target: Path) -> None:
         for name, tensor in module.state_dict().items()
     }
     config = recipe.model_config()
-    config["model"]["pretransform"]["scale"] = round(float(scale), 6)
     target.mkdir(parents=True, exist_ok=True)
     (target / "model_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     save_file(tensors, target / "model.safetensors")

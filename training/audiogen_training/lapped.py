@@ -158,6 +158,31 @@ def _answer(opening: NormedConv, synthesis: NormedConv, kept: int, *, size: int)
         _renorm(conv)
 
 
+@torch.no_grad()
+def rescale_latents(encoder: OobleckEncoder, decoder: OobleckDecoder, scale: Tensor) -> None:
+    """Divides each channel of the latents by its scale, and lets the decoder take that back.
+
+    Args:
+        encoder: To means and deviations of the latents.
+        decoder: From latents.
+        scale: ``[latent_dim]``.
+    """
+    last, opening = _outer(encoder)[-1], _outer(decoder)[0]
+    if last.weight_g is None or last.bias is None:
+        raise ValueError("the encoder's last convolution must have a weight norm and a bias")
+    means = len(scale)
+    last.weight_g[:means] /= scale[:, None, None]
+    last.bias[:means] /= scale
+    # Deviations pass a softplus, which of what is far below zero is the exponential.
+    last.bias[means:] -= scale.log()
+    direction = _direction(opening)
+    if opening.weight_g is not None:
+        norms = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
+        direction.mul_(opening.weight_g / norms)
+    direction.mul_(scale[:, None])
+    _renorm(opening)
+
+
 def opening_channels(opening: NormedConv) -> int:
     """The number of latent channels."""
     return _direction(opening).shape[1]
