@@ -188,7 +188,7 @@ SMALL = replace(
     diffusion_steps=1_130,
     diffusion_batch=96,
 )
-"""For two CPU cores, in two hours."""
+"""For two CPU cores, in three hours."""
 
 TRIAL = replace(
     SMALL,
