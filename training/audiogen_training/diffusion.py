@@ -57,7 +57,7 @@ class Encoded:
         """The deviation of each channel, by which it is divided for the transformer.
 
         ``[latent_dim, 1]``. Else quiet channels, which hold how loud the noise of a band is, would
-        drown in the noise of all but the last steps.
+        be below the noise in all but the last steps.
         """
         return self.latents.float().std(dim=(0, 2))[:, None]
 

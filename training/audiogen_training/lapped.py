@@ -6,8 +6,8 @@ cascade of strided convolutions. Each is set to a lapped orthogonal transform (P
 by a principal component analysis where it has more outputs than the network has channels. The
 decoder is the transpose.
 
-A linear codec of so few latents is deaf to noise at high frequencies, and what the decoder does not
-hear it never learns to make. So the channels that are left measure how loud each band is: a band
+A linear codec of so few latents is deaf to noise at high frequencies, and its decoder would have to
+learn to make it from nothing. So the channels that are left measure how loud each band is: a band
 and its negative go through snake activations, whose waves squared add up to its power. In the
 decoder these latents drive fixed bursts of noise in their bands. What remains to be learnt is what
 no such codec can do.

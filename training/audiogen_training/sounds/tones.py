@@ -4,7 +4,7 @@ A function takes a generator and numbers, and returns a sound of any level, floa
 Durations are T40s in seconds; brightness goes from 0 (dark) to 1 (bright). The fundamental is the
 strongest partial of every tone, so that its pitch can be read from a spectrum. Oscillators start
 at the beginning of their period, as those of many synthesisers do: a note is the same waveform each
-time, which a small network learns far sooner than every possible phase of it.
+time, which should be easier for a small network than every possible phase of it.
 """
 
 from __future__ import annotations
