@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from audiogen_core.errors import InputError, Problem
 
@@ -46,3 +47,19 @@ def text_lines(path: str, key: str) -> Iterator[tuple[int, str]]:
 def problem(key: str, what: str) -> InputError:
     """The error of a key of ``input``."""
     return InputError(Problem(f"input.{key}", what))
+
+
+def contract_example(folder: Path, contents: Mapping[str, str]) -> dict[str, Any]:
+    """What the contract check of a source with the option ``samples_file`` needs.
+
+    Args:
+        folder: Where to write the files.
+        contents: Of a file ``samples`` that is right, and of others that must be refused.
+    """
+    for name, text in contents.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    refused = ["nowhere", *(name for name in contents if name != "samples")]
+    return {
+        "options": {"samples_file": str(folder / "samples")},
+        "missing": [{"samples_file": str(folder / name)} for name in refused],
+    }

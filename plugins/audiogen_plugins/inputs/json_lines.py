@@ -40,13 +40,7 @@ class JsonLines(InputSource):
             "blank": "\n",
             "bad": "[1]\n",
         }
-        for name, text in contents.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        missing = ["nowhere", "blank", "bad"]
-        return {
-            "options": {"samples_file": str(folder / "samples")},
-            "missing": [{"samples_file": str(folder / name)} for name in missing],
-        }
+        return _lines.contract_example(folder, contents)
 
     def samples(self) -> Iterator[Sample]:
         """Yields one sample a line that is not blank.

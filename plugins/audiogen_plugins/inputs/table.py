@@ -62,13 +62,7 @@ class Table(InputSource):
             "blank": "\n",
             "bad": "prompt\nrain,wind\n",
         }
-        for name, text in contents.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        missing = ["nowhere", "blank", "bad"]
-        return {
-            "options": {"samples_file": str(folder / "samples")},
-            "missing": [{"samples_file": str(folder / name)} for name in missing],
-        }
+        return _lines.contract_example(folder, contents)
 
     def samples(self) -> Iterator[Sample]:
         """Yields one sample a row; rows without any cell are skipped.
