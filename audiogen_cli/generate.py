@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audiogen_core.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, UsageError
+from audiogen_core.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_RUN_FAILED,
+    EXIT_SOME_FAILED,
+    UsageError,
+)
+from audiogen_core.on_existing import OnExisting
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
@@ -48,6 +54,24 @@ def generate(
         int | None,
         typer.Option(min=1, help="Outputs sampled together; by the free memory by default."),
     ] = None,
+    on_existing: Annotated[
+        OnExisting,
+        typer.Option(
+            help="What happens where something else has an output's name. What was made from the "
+            "same is left as it is, except by error."
+        ),
+    ] = OnExisting.SKIP,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Make only what failed before.")
+    ] = False,
+    new_seeds: Annotated[
+        bool,
+        typer.Option("--new-seeds", help="Draw seeds anew that the output folder has fixed."),
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Make every N-th sample from the I-th, 1/1 to N/N."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only results and failures.")
     ] = False,
@@ -55,16 +79,19 @@ def generate(
     """Generate audio from a generation config.
 
     The paths of the finished files go to standard output, everything else to standard error.
-    Exit codes: 0 all written, 1 the run failed, 2 wrong usage or config, 3 some outputs failed,
-    130 interrupted.
+    What stands in the output folder already is not made again: the same command goes on where it
+    was ended. Exit codes: 0 all written, 1 the run failed, 2 wrong usage or config, 3 some outputs
+    failed, 130 interrupted.
 
     Without a model, the small one that ships with audiogen is used: it makes drums, tones, chords
     and effects of up to four seconds.
     """
     # Not at the top, for the sake of --help.
     from audiogen_cli.reading import read_config
+    from audiogen_core.interrupts import stoppable
     from audiogen_core.plugin_manager import installed_plugins
 
+    part = _shard(shard)
     source = _source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
     config = read_config(generation_config, plugins, "--generation-config -")
@@ -83,15 +110,30 @@ def generate(
             autoencoder_path=pretransform_ckpt_path,
             half=model_half,
             max_batch=max_batch,
+            on_existing=on_existing,
+            shard=part,
+            retry_failed=retry_failed,
+            new_seeds=new_seeds,
         )
-        outcome = run(request, plugins, [progress])
+        with stoppable():
+            outcome = run(request, plugins, [progress])
     finally:
         progress.close()
-    if outcome.interrupted:
-        sys.stderr.write(f"interrupted: {len(outcome.written)} written, {outcome.left} left\n")
-        raise typer.Exit(EXIT_INTERRUPTED)
+    _report(outcome)
+
+
+def _report(outcome: Outcome) -> None:
+    """What came of a run, in words and as an exit code."""
+    written = len(outcome.written)
     if outcome.failures:
         sys.stderr.write(_summary(outcome))
+    if outcome.stopped is not None:
+        sys.stderr.write(f"error: {outcome.stopped}: {written} written, {outcome.left} left\n")
+        raise typer.Exit(EXIT_RUN_FAILED)
+    if outcome.interrupted:
+        sys.stderr.write(f"interrupted: {written} written, {outcome.left} left\n")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if outcome.failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -102,6 +144,20 @@ def _progress(config: GenerationConfig, plugins: PluginManager, *, quiet: bool) 
         return named[0]
     plugin = plugins.observers.load("progress")
     return plugin(plugin.Options.model_validate({"display": "quiet" if quiet else "auto"}))
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    """The two numbers of ``--shard``.
+
+    Raises:
+        UsageError: They are none.
+    """
+    if text is None:
+        return None
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UsageError(f"--shard must be like 1/4, the first of four parts, not '{text}'")
+    return int(number), int(count)
 
 
 def _summary(outcome: Outcome) -> str:

@@ -17,7 +17,7 @@ import huggingface_hub.constants
 import pytest
 
 from audiogen_cli.app import main
-from audiogen_core.testing.tiny_model import write_tiny_model
+from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 
 SHARED = Path(__file__).parents[2] / "shared"
 """Further material, on machines that have it."""
@@ -83,6 +83,17 @@ def audiogen_process(
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny model with random weights."""
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def write_embedding_model(folder: Path) -> Path:
+    """Writes a tiny model that also takes the mean of an embedding ``[T, 3]``, ``audio_prompt``."""
+    config = tiny_config()
+    conditioning = config["model"]["conditioning"]
+    options = {"input_dim": 3, "pool_across_time": True, "project_out": True}
+    conditioning["configs"].append({"id": "audio", "type": "pre_encoded_latent", "config": options})
+    conditioning["default_keys"] = {"audio": "audio_prompt"}
+    config["model"]["diffusion"]["cross_attention_cond_ids"].append("audio")
+    return write_tiny_model(folder, config)
 
 
 def local_model(folder: Path) -> list[str]:

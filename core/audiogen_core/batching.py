@@ -11,9 +11,20 @@ from audiogen_core.settings import Settings
 
 @dataclass(frozen=True)
 class Batch:
-    """Outputs that are sampled together: whole samples with the same settings."""
+    """Outputs that are sampled together: whole samples with the same settings.
+
+    Attributes:
+        jobs: The outputs.
+        wanted: The indexes of those that are wanted; the others are done, and only keep company.
+    """
 
     jobs: tuple[Job, ...]
+    wanted: frozenset[int]
+
+    @classmethod
+    def of(cls, jobs: tuple[Job, ...]) -> Batch:
+        """A batch of outputs that are all wanted."""
+        return cls(jobs, frozenset(job.index for job in jobs))
 
     @property
     def settings(self) -> Settings:
@@ -21,8 +32,17 @@ class Batch:
         return self.jobs[0].settings
 
     def samples(self) -> list[Batch]:
-        """A batch for each sample."""
-        return [Batch(jobs) for jobs in _by_sample(self.jobs)]
+        """A batch for each sample that holds something wanted."""
+        return self._parts(_by_sample(self.jobs))
+
+    def halves(self) -> list[Batch]:
+        """The two halves, or what of them holds something wanted."""
+        middle = len(self.jobs) // 2
+        return self._parts([self.jobs[:middle], self.jobs[middle:]])
+
+    def _parts(self, parts: list[tuple[Job, ...]]) -> list[Batch]:
+        batches = [Batch(jobs, self.wanted & {job.index for job in jobs}) for jobs in parts]
+        return [batch for batch in batches if batch.wanted]
 
 
 def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[Batch]:
@@ -43,11 +63,11 @@ def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[
         most, current = limit(settings), samples[0]
         for sample in samples[1:]:
             if len(current) + len(sample) > most:
-                batches.append(Batch(current))
+                batches.append(Batch.of(current))
                 current = sample
             else:
                 current += sample
-        batches.append(Batch(current))
+        batches.append(Batch.of(current))
     return batches
 
 

@@ -1,36 +1,91 @@
-"""Ctrl-C at the right moment: an output that is made is finished first."""
+"""Stopping at the right moment: an output that is made is finished first.
+
+Ctrl-C, a request to end (SIGTERM) and a terminal that goes away (SIGHUP) are all the same: the
+first ends the run as soon as the file that is being written stands; a second one ends the process
+at once, whatever it does.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+STOPS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 @contextmanager
-def held_interrupt() -> Iterator[None]:
-    """Holds an interrupt back until the end of the block; a second one is not held.
+def stoppable() -> Iterator[None]:
+    """Lets the signals of `STOPS` raise KeyboardInterrupt in the block.
+
+    What the process was started to ignore (by ``nohup``, or in the background) stays ignored.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        _let_the_next_one_kill()
+        raise KeyboardInterrupt
+
+    with _handling(stop, unless=signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def held_stop() -> Iterator[None]:
+    """Holds a signal that would raise back until the end of the block; a second one is not held.
 
     Without it, a file could stand without its metadata, or without anybody having been told.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    interrupt = handler
-    held: list[tuple[int, FrameType | None]] = []
+    held: list[tuple[Callable[[int, FrameType | None], Any], int, FrameType | None]] = []
+    before: dict[int, Any] = {}
 
     def hold(number: int, frame: FrameType | None) -> None:
-        if held:
-            interrupt(number, frame)
-        held.append((number, frame))
+        _let_the_next_one_kill()
+        held.append((before[number], number, frame))
 
-    signal.signal(signal.SIGINT, hold)
-    try:
+    with _handling(hold, unless=None) as replaced:
+        before.update(replaced)
         yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
     if held:
-        interrupt(*held[0])
+        handler, number, frame = held[0]
+        handler(number, frame)
+
+
+def _let_the_next_one_kill() -> None:
+    for number in STOPS:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _handling(handler: Any, unless: Any) -> Iterator[dict[int, Any]]:
+    """Replaces handlers in the block.
+
+    Args:
+        handler: What replaces them.
+        unless: The handler that is left alone; None to replace only what is a function.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield {}
+        return
+    before = {number: signal.getsignal(number) for number in STOPS}
+    replaced = {
+        number: one
+        for number, one in before.items()
+        if (callable(one) and not isinstance(one, signal.Handlers))
+        or (unless is not None and one != unless)
+    }
+    for number in replaced:
+        signal.signal(number, handler)
+    try:
+        yield replaced
+    finally:
+        for number, one in replaced.items():
+            # Unless a signal has come since.
+            if signal.getsignal(number) is handler:
+                signal.signal(number, one)

@@ -10,12 +10,14 @@ from typing import Any
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
 from audiogen_core.errors import InputError, Problem, did_you_mean, listed, nearest
+from audiogen_core.identity import Identities
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.seeds import Seeds
 from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 
 ValueCheck = Callable[[Any], None]
@@ -40,6 +42,7 @@ class Job:
         seed: Its own seed.
         stem: Its file name without ending, unique in the run.
         settings: How it is sampled.
+        identity: What it is made from, in one word.
     """
 
     index: int
@@ -49,6 +52,7 @@ class Job:
     seed: int
     stem: str
     settings: Settings
+    identity: str
 
     @property
     def negative_prompt(self) -> str | None:
@@ -69,8 +73,21 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManager) -> Plan:
+def plan_jobs(
+    config: GenerationConfig,
+    model: ModelConfig,
+    plugins: PluginManager,
+    identity: Mapping[str, Any] | None = None,
+    seeds: Seeds | None = None,
+) -> Plan:
     """Expands a config into jobs.
+
+    Args:
+        config: The config.
+        model: The model's config.
+        plugins: Where what they name comes from.
+        identity: What identifies the model; None where nothing will be made.
+        seeds: Draws those that are left open; None for ones that nobody will draw again.
 
     Raises:
         InputError: The sampler does not fit the model, or a sample lacks a value, or has one that
@@ -79,12 +96,14 @@ def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManag
     checks = _value_checks(model, plugins)
     samples = _Samples(config, model, checks, SettingsBook(config, model, plugins))
     names = UniqueNames()
-    seeds = _Seeds()
+    seeds = seeds or Seeds(secrets.token_hex())
+    identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
     jobs: list[Job] = []
     for planned in samples:
         for copy in range(config.generation.batch_size):
-            seed = seeds.of(planned.seed, copy)
-            values, generation = planned.values, planned.settings.described(seed)
+            values = planned.values
+            seed = seeds.of(planned.seed, copy, values)
+            generation = planned.settings.described(seed)
             stem = config.naming.stem(NamedJob(len(jobs), copy, values, seed, generation))
             jobs.append(
                 Job(
@@ -95,24 +114,32 @@ def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManag
                     seed,
                     names.claim(stem),
                     planned.settings,
+                    identities.of(values, planned.settings.complete(seed)),
                 )
             )
     return Plan(tuple(jobs), samples.notes())
 
 
-class _Seeds:
-    """A seed for each output: its sample's plus its copy's number, or for -1 one never drawn."""
+def form_of(config: GenerationConfig) -> dict[str, Any]:
+    """What is made of the audio, as JSON."""
+    return {
+        "file_format": config.encoder.NAME,
+        "file_format_options": config.encoder.options.model_dump(mode="json"),
+        "cut_to_seconds_total": config.output.cut_to_seconds_total,
+        "post_processing": [
+            {"name": one.NAME, **one.options.model_dump(mode="json")}
+            for one in config.post_processors
+        ],
+    }
 
-    def __init__(self) -> None:
-        self._drawn: set[int] = set()
 
-    def of(self, seed: int, copy: int) -> int:
-        if seed != -1:
-            return seed + copy
-        while (drawn := secrets.randbelow(2**32 - 1)) in self._drawn:
-            pass
-        self._drawn.add(drawn)
-        return drawn
+def _file_keys(model: ModelConfig, plugins: PluginManager) -> set[str]:
+    """The keys of values that are paths of files."""
+    ids = set(model.pre_encoded_keys)
+    for section in model.conditioners:
+        if section.type in plugins.conditioners and plugins.conditioners.load(section.type).FILES:
+            ids.add(section.id)
+    return ids | {model.default_keys[key] for key in ids if key in model.default_keys}
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,14 @@ def batch_limit(model: Model, settings: Settings) -> int:
     return max(limit, 1)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory: the device's, or the host's."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # The host's allocator says so in words only.
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
 def free_memory(device: torch.device) -> int | None:
     """Bytes that can still be had on a device; None where nobody knows."""
     if device.type == "cuda":

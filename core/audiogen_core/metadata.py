@@ -6,6 +6,7 @@ from typing import Any
 
 import audiogen_core
 from audiogen_core.batching import Batch
+from audiogen_core.jobs import form_of
 from audiogen_core.prepare import Prepared
 from audiogen_core.registry import Origin
 
@@ -22,31 +23,24 @@ def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict
     config, model = prepared.request.config, prepared.model
     job = batch.jobs[index]
     file = model.config.file
-    options = config.encoder.options.model_dump(mode="json")
+    form = form_of(config)
     return {
-        "generation_config": {
-            **job.settings.described(job.seed),
-            **job.settings.sampler.options.model_dump(mode="json"),
-        },
+        "generation_config": job.settings.complete(job.seed),
         "conditioning": dict(job.values),
         "sample_rate": model.config.sample_rate,
-        "file_format": config.encoder.NAME,
+        "file_format": form.pop("file_format"),
         "model_config": {
             "sample_rate": model.config.sample_rate,
             "sample_size": file.sample_size,
             "model_type": file.model_type,
         },
-        "model": prepared.identity(),
+        "model": dict(prepared.identity),
         "output": {
-            **({"file_format_options": options} if options else {}),
             "seconds": samples / model.config.sample_rate,
             "channels": model.config.channels,
-            "cut_to_seconds_total": config.output.cut_to_seconds_total,
-            "post_processing": [
-                {"name": one.NAME, **one.options.model_dump(mode="json")}
-                for one in config.post_processors
-            ],
+            **{key: value for key, value in form.items() if value != {}},
         },
+        "identity": job.identity,
         "batch": {"size": len(batch.jobs), "index": index},
         "software": {
             "audiogen": audiogen_core.__version__,

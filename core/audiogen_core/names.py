@@ -54,7 +54,7 @@ class UniqueNames:
         """``stem`` made safe, with ``-2``, ``-3``... where it is taken already."""
         safe = safe_stem(stem)
         candidate, number = safe, self._numbers.get(safe, 1)
-        while (key := _same(candidate)) in self._taken:
+        while (key := same_name(candidate)) in self._taken:
             number += 1
             candidate = f"{safe}-{number}"
         self._taken.add(key)
@@ -62,6 +62,6 @@ class UniqueNames:
         return candidate
 
 
-def _same(name: str) -> str:
+def same_name(name: str) -> str:
     """Equal for names that differ in case or Unicode form only (Unicode 16, section 3.13, D145)."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())

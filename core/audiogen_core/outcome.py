@@ -13,18 +13,25 @@ class Outcome:
     """What came of a run.
 
     Attributes:
-        planned: How many outputs it was to make.
+        planned: How many outputs the config asks for.
         written: The finished files.
         failures: The outputs that could not be made, each with its cause.
+        there_before: How many stood already.
+        made_elsewhere: How many other processes made meanwhile.
         interrupted: Whether the user ended it.
+        stopped: Why no output could be written any more; None where that is not so.
     """
 
     planned: int
     written: list[Path] = field(default_factory=list)
     failures: list[tuple[Job, str]] = field(default_factory=list)
+    there_before: int = 0
+    made_elsewhere: int = 0
     interrupted: bool = False
+    stopped: str | None = None
 
     @property
     def left(self) -> int:
         """How many outputs were not tried."""
-        return self.planned - len(self.written) - len(self.failures)
+        tried = len(self.written) + len(self.failures)
+        return self.planned - self.there_before - self.made_elsewhere - tried

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from audiogen_core.batching import Batch
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer, Output
@@ -12,16 +10,23 @@ from audiogen_core.metadata import metadata
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Prepared
 from audiogen_core.publishing import publish
+from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.tags import tags_of
 
 
 def write_output(
-    prepared: Prepared, batch: Batch, index: int, audio: FloatArray, observer: Observer
+    prepared: Prepared,
+    folder: OpenFolder,
+    batch: Batch,
+    index: int,
+    audio: FloatArray,
+    observer: Observer,
 ) -> Output:
-    """Post-processes, encodes and publishes one output.
+    """Post-processes, encodes and publishes one output, and tells the observers.
 
     Args:
         prepared: The run.
+        folder: Its output folder.
         batch: What the output was sampled with.
         index: Its place in the batch.
         audio: As the model made it, ``[channels, samples]``.
@@ -31,15 +36,23 @@ def write_output(
         FloatingPointError: The audio holds NaN or infinity.
         ValueError: A post-processor made something that is no audio.
         OSError: It cannot be written.
+        Exception: An observer that the output needs has failed.
     """
     config, job = prepared.request.config, batch.jobs[index]
     rate = prepared.model.config.sample_rate
     context = AudioContext(rate, job.values, lambda what: observer.note(f"{job.stem}: {what}"))
     audio = post_process(audio, config.post_processors, context)
-    folder = Path(config.output.output_dir).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{job.stem}{config.encoder.EXTENSION}"
+    path = prepared.request.folder / f"{job.stem}{config.encoder.EXTENSION}"
     content = metadata(prepared, batch, index, audio.shape[-1])
     tags = tags_of(content)
+    folder.begin(path.name, job.identity)
+    # Whatever stood there: no metadata ever describes another audio.
+    if config.output.save_metadata:
+        path.with_name(f"{job.stem}.json").unlink(missing_ok=True)
     publish(path, lambda file: config.encoder.encode(audio, rate, file, tags))
-    return Output(job, path, audio, rate, content)
+    size = path.stat().st_size
+    content["output"]["bytes"] = size
+    output = Output(job, path, audio, rate, content)
+    observer.sample_done(output)
+    folder.finish(path.name, job.identity, size)
+    return output

@@ -8,26 +8,32 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiogen_core.batching import Batch, make_batches
+from audiogen_core.batching import Batch
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.diffusion.noise import NoiseSource
 from audiogen_core.diffusion.sampling import draw
+from audiogen_core.failures import FailureLog
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
-from audiogen_core.interrupts import held_interrupt
+from audiogen_core.interrupts import held_stop
 from audiogen_core.jobs import Job
+from audiogen_core.memory import is_out_of_memory
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.observer import Observers
 from audiogen_core.outcome import Outcome
 from audiogen_core.output import write_output
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.prepare import Prepared, Request, prepare
+from audiogen_core.publishing import concerns_all
 from audiogen_core.registry import describe
+from audiogen_core.runfolder.folder import OpenFolder
+from audiogen_core.standing import State
+from audiogen_core.worklist import WorkList
 
 
 def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] = ()) -> Outcome:
-    """Makes every output of a request.
+    """Makes every output of a request that does not stand already.
 
     Args:
         request: What to make.
@@ -43,6 +49,8 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
     observer = Observers([*observers, *others], plugins)
     try:
         prepared = prepare(request, plugins, observer)
+        if not prepared.left:
+            return prepared.outcome()
         prepared.load(observer)
         return make_outputs(prepared, observer)
     finally:
@@ -50,57 +58,91 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
 
 
 def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
-    """Makes every output of a run whose model is loaded, or until the user interrupts it."""
-    jobs = prepared.plan.jobs
-    outcome = Outcome(len(jobs))
-    observer.run_started(prepared.request.config, jobs)
+    """Makes the outputs of a run whose model is loaded, or until it is stopped."""
+    outcome = prepared.outcome()
     try:
-        for batch in make_batches(jobs, prepared.batch_limit):
-            _run_batch(prepared, batch, observer, outcome)
+        with prepared.open() as (prepared, folder):
+            _Run(prepared, folder, observer, outcome).work()
     except KeyboardInterrupt:
         outcome.interrupted = True
+    except OSError as error:
+        # Single files fail on their own; what gets here concerns the folder, and so all of them.
+        outcome.stopped = describe(error)
     observer.run_ended(outcome)
     return outcome
 
 
-def _run_batch(prepared: Prepared, batch: Batch, observer: Observer, outcome: Outcome) -> None:
-    """Makes the outputs of a batch; what goes wrong costs only the sample that it comes from."""
+class _Run:
+    """A run whose output folder is open."""
 
-    def fail(job: Job, cause: str) -> None:
-        outcome.failures.append((job, cause))
-        observer.sample_failed(job, cause)
+    def __init__(
+        self, prepared: Prepared, folder: OpenFolder, observer: Observer, outcome: Outcome
+    ) -> None:
+        self._prepared = prepared
+        self._folder = folder
+        self._observer = observer
+        self._outcome = outcome
+        self._failures = FailureLog(prepared.request.folder)
 
-    observer.batch_started(batch.jobs)
-    try:
-        audio = make_audio(prepared, batch, observer)
-    except Exception as error:
-        # No more than the words: the error itself holds on to the memory that a retry needs.
-        audio, cause = [], describe(error)
-    if not audio:
-        samples = batch.samples()
-        if len(samples) > 1:
-            for one in samples:
-                _run_batch(prepared, one, observer, outcome)
-        else:
-            for job in batch.jobs:
-                fail(job, cause)
-        return
-    for index, (job, one_audio) in enumerate(zip(batch.jobs, audio, strict=True)):
-        with held_interrupt():
-            try:
-                output = write_output(prepared, batch, index, one_audio, observer)
-                observer.sample_done(output)
-            except Exception as error:
-                fail(job, describe(error))
+    def work(self) -> None:
+        """Makes what is left."""
+        prepared, observer = self._prepared, self._observer
+        jobs = [job for job in prepared.plan.jobs if job.index in prepared.left]
+        observer.run_started(prepared.request.config, jobs)
+        for batch in WorkList(prepared, self._folder, self._outcome, self._fail).batches():
+            self._make(batch)
+        if not self._folder.others():
+            prepared.standing.look_again(prepared.plan.jobs)
+            made = [job.identity for job in prepared.plan.jobs if self._stands(job)]
+            self._failures.forget(frozenset(made))
+
+    def _make(self, batch: Batch) -> None:
+        """Makes the outputs of a batch; what goes wrong costs only the sample it comes from."""
+        jobs = [job for job in batch.jobs if job.index in batch.wanted]
+        self._observer.batch_started(jobs)
+        smaller: list[Batch] = []
+        try:
+            audio = make_audio(self._prepared, batch, self._observer)
+        except Exception as error:
+            # No more than the words: the error itself holds on to the memory that a retry needs.
+            audio, cause = {}, describe(error)
+            smaller = batch.halves() if is_out_of_memory(error) else batch.samples()
+        if not audio:
+            if len(smaller) > 1 or (smaller and len(smaller[0].jobs) < len(batch.jobs)):
+                for one in smaller:
+                    self._make(one)
             else:
-                outcome.written.append(output.path)
+                for job in jobs:
+                    self._fail(job, cause)
+            return
+        for index, one_audio in audio.items():
+            with held_stop():
+                self._write(batch, index, one_audio)
+
+    def _write(self, batch: Batch, index: int, audio: FloatArray) -> None:
+        try:
+            output = write_output(self._prepared, self._folder, batch, index, audio, self._observer)
+        except Exception as error:
+            if concerns_all(error, self._prepared.request.folder):
+                raise
+            self._fail(batch.jobs[index], describe(error))
+        else:
+            self._outcome.written.append(output.path)
+
+    def _fail(self, job: Job, cause: str) -> None:
+        self._outcome.failures.append((job, cause))
+        self._observer.sample_failed(job, cause)
+        self._failures.append(job, cause)
+
+    def _stands(self, job: Job) -> bool:
+        return self._prepared.standing.state(job) is State.DONE
 
 
-def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> list[FloatArray]:
+def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> dict[int, FloatArray]:
     """Conditions, samples and decodes a batch.
 
     Returns:
-        The audio of each job as the model made it, ``[channels, samples]``.
+        The audio of each wanted job as the model made it, ``[channels, samples]``, by its place.
     """
     model, settings = prepared.model, batch.settings.generation
     jobs = batch.jobs
@@ -130,8 +172,9 @@ def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> list[Flo
     latents = draw(batch.settings.sampler, guided, request, noise, observer.step)
     observer.stage("decoding")
     # One by one: the activations of a decoder are far larger than those of the network before it.
-    audio = [model.decode(one[None])[0].cpu().numpy() for one in latents]
-    return [np.ascontiguousarray(one, dtype=np.float32) for one in audio]
+    wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]
+    audio = {index: model.decode(latents[index][None])[0].cpu().numpy() for index in wanted}
+    return {index: np.ascontiguousarray(one, dtype=np.float32) for index, one in audio.items()}
 
 
 def _negatives(jobs: Sequence[Job], config: ModelConfig) -> list[Mapping[str, Any] | None]:

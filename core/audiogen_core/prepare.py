@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,17 +13,24 @@ import torch
 from audiogen_core.config import GenerationConfig
 from audiogen_core.devices import half_type
 from audiogen_core.errors import InputError, Problem, UsageError
+from audiogen_core.failures import FailureLog
+from audiogen_core.identity import fingerprint
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.jobs import Plan, plan_jobs
+from audiogen_core.jobs import Job, Plan, plan_jobs
 from audiogen_core.memory import batch_limit
 from audiogen_core.models.build import build_model, check_embeddings
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.model import Model
 from audiogen_core.models.source import ModelSource, check_checkpoint_path
+from audiogen_core.on_existing import OnExisting
+from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.publishing import check_output_folder
+from audiogen_core.runfolder.folder import OpenFolder, RunFolder
+from audiogen_core.seeds import Seeds
 from audiogen_core.settings import Settings
+from audiogen_core.standing import Standing, settle
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +47,10 @@ class Request:
         device: Where to compute.
         half: Whether the weights are 16 bits wide.
         max_batch: How many outputs may be sampled together; by the free memory for None.
+        on_existing: What happens to outputs whose names are taken.
+        shard: Which part of the samples to make, from 1, and of how many; None for all.
+        retry_failed: Whether to make only outputs that are known to have failed.
+        new_seeds: Whether to draw seeds anew that the output folder has fixed already.
     """
 
     config: GenerationConfig
@@ -47,16 +59,62 @@ class Request:
     autoencoder_path: Path | None = None
     half: bool = False
     max_batch: int | None = None
+    on_existing: OnExisting = OnExisting.SKIP
+    shard: tuple[int, int] | None = None
+    retry_failed: bool = False
+    new_seeds: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the outputs go."""
+        return Path(self.config.output.output_dir).expanduser()
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request that passed every check, with its model built but not loaded."""
+    """A request that passed every check, with its model built but not loaded.
+
+    Attributes:
+        request: The request.
+        plugins: Where what it names comes from.
+        model: The model.
+        identity: What the metadata says so that the same weights can be found again.
+        folder: The output folder.
+        plan: The outputs, under their final names.
+        standing: What stands in the output folder.
+        left: The indexes of the outputs that are to be made.
+        done: How many of those that are asked for are done.
+    """
 
     request: Request
     plugins: PluginManager
     model: Model
+    identity: Mapping[str, Any]
+    folder: RunFolder
     plan: Plan
+    standing: Standing
+    left: frozenset[int]
+    done: int
+
+    def outcome(self) -> Outcome:
+        """What came of the run, before anything is made."""
+        return Outcome(self.done + len(self.left), there_before=self.done)
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Prepared, OpenFolder]]:
+        """Opens the output folder to work in; another process may have fixed its seeds meanwhile.
+
+        Raises:
+            OSError: It cannot be written.
+            InputError: With these seeds, names are taken.
+        """
+        key = self.folder.key
+        with self.folder.open() as folder:
+            same = self.folder.key == key
+            yield self if same else self._planned_again(), folder
+
+    def _planned_again(self) -> Prepared:
+        return _plan(self.request, self.plugins, self.model, self.identity, self.folder)
 
     def load(self, observer: Observer) -> None:
         """Gets the weights and loads them: first those that the model config names."""
@@ -78,15 +136,6 @@ class Prepared:
         """How many outputs with these settings may be sampled together, once it is loaded."""
         return self.request.max_batch or batch_limit(self.model, settings)
 
-    def identity(self) -> dict[str, Any]:
-        """What to write into the metadata so that the same weights can be found again."""
-        found = {key: one.identity() for key, one in self.model.conditioners.items()}
-        conditioners = {key: identity for key, identity in found.items() if identity}
-        identity = {**self.request.source.identity(), "conditioners": conditioners}
-        if (path := self.request.autoencoder_path) is not None:
-            identity["pretransform_ckpt_path"] = str(path.resolve())
-        return identity
-
 
 def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Prepared:
     """Checks all that can be checked before any weights are read.
@@ -94,7 +143,6 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
     Raises:
         AudiogenError: Something is wrong, with the place and what is allowed.
     """
-    config = request.config
     if request.autoencoder_path is not None:
         check_checkpoint_path(request.autoencoder_path)
     observer.stage("reading the model config")
@@ -102,18 +150,79 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
     model = build_model(model_config, plugins, request.source.folder, observer.downloaded)
     if request.autoencoder_path is not None and model.pretransform is None:
         raise UsageError("--pretransform-ckpt-path: this model has no pretransform")
-    problems = _Problems()
-    plan = problems.of(plan_jobs, config, model_config, plugins)
-    if plan is not None:
-        problems.of(check_embeddings, model, plan)
-    problems.of(_check_encoder, config, model_config)
-    problems.of(check_output_folder, Path(config.output.output_dir).expanduser())
-    if plan is None or problems.found:
-        raise InputError(problems.found, config.origin, more=problems.more)
-    for note in (request.source.note(), *model_config.notes, *plan.notes):
+    folder = RunFolder(request.folder, anew=request.new_seeds)
+    prepared = _plan(request, plugins, model, _identity(request, model), folder)
+    for note in (request.source.note(), *model_config.notes, *prepared.plan.notes):
         if note is not None:
             observer.note(note)
-    return Prepared(request, plugins, model, plan)
+    return prepared
+
+
+def _plan(
+    request: Request,
+    plugins: PluginManager,
+    model: Model,
+    identity: Mapping[str, Any],
+    folder: RunFolder,
+) -> Prepared:
+    """Plans the outputs, and looks which of them are left to make."""
+    config = request.config
+    problems = _Problems()
+    plan = problems.of(plan_jobs, config, model.config, plugins, identity, Seeds(folder.key))
+    if plan is not None:
+        problems.of(check_embeddings, model, plan)
+    problems.of(_check_encoder, config, model.config)
+    problems.of(check_output_folder, request.folder)
+    if plan is None or problems.found:
+        raise InputError(problems.found, config.origin, more=problems.more)
+    standing = Standing(folder, config.encoder.EXTENSION, with_metadata=config.output.save_metadata)
+    jobs = _shard(plan.jobs, request.shard)
+    try:
+        jobs, done = settle(jobs, standing, request.on_existing, config.encoder.EXTENSION)
+    except InputError as error:
+        raise InputError(error.problems, config.origin, more=error.more) from None
+    asked = {job.index for job in jobs}
+    if request.retry_failed:
+        failed = FailureLog(request.folder).identities()
+        asked = {job.index for job in jobs if job.identity in failed}
+    left = frozenset(asked - done)
+    notes = (*plan.notes, *_notes(request, len(asked), len(asked & done)))
+    plan = replace(plan, jobs=jobs, notes=notes)
+    return Prepared(
+        request, plugins, model, identity, folder, plan, standing, left, len(asked & done)
+    )
+
+
+def _notes(request: Request, asked: int, done: int) -> Iterator[str]:
+    """What the user should know about outputs that need not be made."""
+    where = f"in '{request.folder}' already"
+    if request.retry_failed and done == asked:
+        yield "nothing to do: no output that failed before is left to make"
+    elif done and done == asked:
+        which = "the output stands" if asked == 1 else f"all {asked} outputs stand"
+        yield f"nothing to do: {which} {where}; --new-seeds draws other seeds"
+    elif done:
+        yield f"{done} of {asked} outputs stand {where}"
+
+
+def _shard(jobs: tuple[Job, ...], shard: tuple[int, int] | None) -> tuple[Job, ...]:
+    """The outputs of every n-th sample: the same whatever machine asks, and whatever is done."""
+    if shard is None:
+        return jobs
+    number, count = shard
+    firsts = [job.index for job in jobs if job.copy == 0]
+    mine = set(firsts[number - 1 :: count])
+    return tuple(job for job in jobs if job.index - job.copy in mine)
+
+
+def _identity(request: Request, model: Model) -> dict[str, Any]:
+    found = {key: one.identity() for key, one in model.conditioners.items()}
+    conditioners = {key: identity for key, identity in found.items() if identity}
+    identity = {**request.source.identity(), "conditioners": conditioners}
+    if (path := request.autoencoder_path) is not None:
+        identity["pretransform_ckpt_path"] = str(path.resolve())
+        identity["pretransform_fingerprint"] = fingerprint(path)
+    return identity
 
 
 class _Problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -9,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audiogen_core.errors import InputError, Problem
+from audiogen_core.runfolder.workers import this_worker
 
 _TEMPORARY_PREFIX = ".audiogen-"
+_TEMPORARY_ENDING = ".part"
 
 
 def publish(path: Path, write: Callable[[Path], None]) -> None:
@@ -23,7 +26,8 @@ def publish(path: Path, write: Callable[[Path], None]) -> None:
         OSError: The folder cannot be written.
         Exception: Whatever ``write`` raises.
     """
-    temporary = path.with_name(f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}.part")
+    name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
+    temporary = path.with_name(name)
     # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
@@ -34,6 +38,19 @@ def publish(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def remove_temporaries(folder: Path, is_dead: Callable[[str], bool]) -> None:
+    """Removes what processes that were killed have left half written.
+
+    Args:
+        folder: Where they published.
+        is_dead: Tells of a worker's name whether it is no more.
+    """
+    for path in folder.glob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_ENDING}"):
+        name = path.name.removeprefix(_TEMPORARY_PREFIX).removesuffix(_TEMPORARY_ENDING)
+        if is_dead(name.rpartition("-")[0]):
+            path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
@@ -47,6 +64,19 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def concerns_all(error: BaseException, folder: Path) -> bool:
+    """Whether an error while a file was written means that no other could be written either.
+
+    The disk is full, or a quota; it went read-only, or the folder is gone.
+    """
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in _HOPELESS or not folder.is_dir()
+
+
+_HOPELESS = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.ENOTCONN}
 
 
 def check_output_folder(folder: Path) -> None:

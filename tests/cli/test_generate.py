@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 import audiogen_core
 from audiogen_core.options import PluginOptions
+from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.encoders.wav import Wav
@@ -29,8 +30,8 @@ PROMPTS = {"type": "config", "samples": [{"prompt": "kick"}, {"prompt": "snare"}
 
 
 def files(folder: Path) -> list[str]:
-    """What stands in a folder."""
-    return sorted(path.name for path in folder.iterdir())
+    """What stands in a folder, but for what runs keep for themselves."""
+    return sorted(path.name for path in folder.iterdir() if path.name != HIDDEN)
 
 
 def test_every_output_has_its_audio_and_its_metadata(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,8 +34,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def generate(model: Path, write_config: Callable[..., Path], audiogen: Command) -> Generate:
-    """Runs the command on the CPU with samples, arguments and ``generation`` keys."""
+def generate(
+    model: Path, write_config: Callable[..., Path], audiogen: Command, tmp_path: Path
+) -> Generate:
+    """Runs the command on the CPU with samples, arguments and ``generation`` keys, from nothing."""
 
     def run(*samples: dict[str, Any], args: tuple[str, ...] = (), **generation: Any) -> Result:
         config = write_config(
@@ -42,6 +45,7 @@ def generate(model: Path, write_config: Callable[..., Path], audiogen: Command) 
             input={"type": "config", "samples": list(samples)},
             output={"file_naming": "prompt"},
         )
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
         arguments = [*local_model(model), "--generation-config", config, "--device", "cpu", *args]
         return audiogen("generate", *arguments)
 

@@ -1,50 +1,101 @@
-"""Interrupts wait for what must not be torn."""
+"""Signals that ask to stop wait for what must not be torn, once."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from audiogen_core.interrupts import held_interrupt
+from audiogen_core.interrupts import STOPS, held_stop, stoppable
 
 
 @pytest.fixture(autouse=True)
-def _interruptible() -> Iterator[None]:
+def _as_started() -> Iterator[None]:
     """Interrupts raise, also where the tests were started in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in STOPS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def interrupted(done: list[int], times: int) -> None:
-    """Is interrupted after each of its steps, and remembers those that were done."""
-    with held_interrupt():
-        for step in range(times):
-            signal.raise_signal(signal.SIGINT)
-            done.append(step)
+def stopped(number: int, done: list[int]) -> None:
+    """Is signalled in the middle of a block that must not be torn."""
+    with stoppable(), held_stop():
+        signal.raise_signal(number)
+        done.append(number)
 
 
-def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
-    """The block is finished, then the interrupt comes, and the handler is what it was."""
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_waits_for_the_end_of_the_block(number: int) -> None:
+    """The block is finished, then KeyboardInterrupt is raised."""
     done: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        interrupted(done, 1)
-    assert done == [0]
-    assert signal.getsignal(signal.SIGINT) is before
+        stopped(number, done)
+    assert done == [number]
 
 
-def test_a_second_interrupt_does_not_wait() -> None:
-    """Whoever insists is not made to wait for a block that hangs."""
+@pytest.mark.parametrize("number", STOPS)
+def test_outside_of_a_block_it_raises_at_once(number: int) -> None:
+    """Nothing is waited for."""
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        signal.raise_signal(number)
+
+
+def test_handlers_are_what_they_were() -> None:
+    """Nothing is left of the block, whether a signal came or not."""
+    before = {number: signal.getsignal(number) for number in STOPS}
+    with stoppable(), held_stop():
+        pass
+    assert {number: signal.getsignal(number) for number in STOPS} == before
+
+
+def test_what_was_ignored_stays_ignored() -> None:
+    """A run under nohup outlives its terminal."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     done: list[int] = []
-    with pytest.raises(KeyboardInterrupt):
-        interrupted(done, 2)
-    assert done == [0]
+    stopped(signal.SIGHUP, done)
+    assert done == [signal.SIGHUP]
 
 
-def test_without_an_interrupt_nothing_happens() -> None:
+def test_without_a_signal_nothing_happens() -> None:
     """The block's own errors pass."""
-    with pytest.raises(ValueError, match="x"), held_interrupt():
+    with pytest.raises(ValueError, match="x"), stoppable(), held_stop():
         raise ValueError("x")
+
+
+def in_a_fork(work: Callable[[], None]) -> int:
+    """How a fork ends that does some work: its exit code, or minus the signal."""
+    if (pid := os.fork()) == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("number", STOPS)
+def test_a_second_signal_ends_the_process(number: int) -> None:
+    """Whoever insists is not made to wait for a block that hangs."""
+
+    def insist() -> None:
+        with stoppable(), held_stop():
+            signal.raise_signal(number)
+            signal.raise_signal(number)
+
+    assert in_a_fork(insist) == -number
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_other_signals_still_count_as_the_second() -> None:
+    """Ctrl-C, then a request to end: it is over."""
+
+    def insist() -> None:
+        with stoppable(), held_stop():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+
+    assert in_a_fork(insist) == -signal.SIGTERM

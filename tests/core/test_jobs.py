@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from audiogen_core import seeds
 from audiogen_core.config import parse_config
 from audiogen_core.errors import InputError
 from audiogen_core.jobs import MAX_PROBLEMS, Job, Plan, plan_jobs
@@ -89,10 +89,9 @@ def test_highest_seed() -> None:
 
 def test_fresh_seeds_are_distinct(monkeypatch: pytest.MonkeyPatch) -> None:
     """With -1 every output draws a seed of its own, again where one was drawn before."""
-    drawn = iter([7, 7, 8, 7, 8, 9])
-    monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
-    plan = planned({}, {}, {}, seed=-1)
-    assert [job.seed for job in jobs(plan)] == [7, 8, 9]
+    monkeypatch.setattr(seeds, "SEEDS", 5)
+    plan = planned({}, {"prompt": "a"}, {}, {"prompt": "b"}, {}, seed=-1)
+    assert sorted(job.seed for job in jobs(plan)) == [0, 1, 2, 3, 4]
 
 
 def test_fresh_seeds_differ_between_runs() -> None:

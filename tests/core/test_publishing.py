@@ -13,6 +13,7 @@ import pytest
 from audiogen_core import publishing
 from audiogen_core.errors import UsageError
 from audiogen_core.publishing import check_output_folder, publish
+from audiogen_core.runfolder.workers import this_worker
 
 
 @pytest.fixture(autouse=True)
@@ -126,11 +127,12 @@ def test_planted_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.Monkey
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
-    (tmp_path / ".audiogen-guessed.part").symlink_to(victim)
+    planted = tmp_path / f".audiogen-{this_worker()}-guessed.part"
+    planted.symlink_to(victim)
     with pytest.raises(FileExistsError):
         publish(tmp_path / "a.wav", lambda file: file.write_bytes(b"x"))
     assert victim.read_bytes() == b"precious"
-    assert (tmp_path / ".audiogen-guessed.part").is_symlink()
+    assert planted.is_symlink()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

@@ -1,4 +1,9 @@
-"""The first stage: the autoencoder, from crops of rendered sounds."""
+"""The first stage: the autoencoder. Its encoder is computed, its decoder learns from crops.
+
+The encoder stays as `lapped` makes it, so that the second stage need not wait for the decoder. The
+decoder learns from latents with noise on them, for those of a small transformer are never exact:
+without it, every error would be heard as a hiss that never ends.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +17,24 @@ from audiogen_plugins.autoencoders.oobleck import (
     Oobleck,
     OobleckDecoderOptions,
     OobleckEncoderOptions,
+    ResidualUnit,
 )
 from audiogen_training.data import Sounds
 from audiogen_training.initial import initialise
 from audiogen_training.lapped import start_as_codec
-from audiogen_training.losses import Discriminators, spectral_distance
+from audiogen_training.losses import Discriminators, lowest, spectral_distance
 from audiogen_training.muon import Muon
 from audiogen_training.recipe import Recipe
 from audiogen_training.state import Average, Run
 
 DIRECTIONS_RATE = 1.5e-3
 LEARNING_RATE = 1e-3
-KL_WEIGHT = 1e-5
 WAVEFORM_WEIGHT = 10.0
+BLUR = 0.2
+"""The deviation of the noise on the latents relative to theirs, at most; each crop has its own."""
+STILL = 0.01
+"""How loud the decoder's residual units start: they add to what the codec makes."""
+CODEC = "codec.pt"
 CODEC_SECONDS = 300
 """How much sound the autoencoder's start is computed from."""
 LOOK_WEIGHT = 0.1
@@ -49,32 +59,53 @@ class Networks(nn.Module):
         mean, scale = self.encoder(audio).chunk(2, dim=1)
         return mean, functional.softplus(scale) + 1e-4
 
-    def forward(self, audio: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor, noise: Tensor, blur: Tensor) -> Tensor:
         """Through noisy latents and back.
 
         Args:
             audio: ``[batch, 1, samples]``.
             noise: Standard normal, ``[batch, latent_dim, latents]``.
+            blur: Its deviation relative to that of the latents, ``[batch, 1, 1]``.
 
         Returns:
-            The reconstruction, and the KL divergence of the latents from a standard normal.
+            The reconstruction.
         """
-        mean, deviation = self.encode(audio)
-        divergence = (mean**2 + deviation**2 - (deviation**2).log() - 1).sum(1).mean()
-        return self.decoder(mean + deviation * noise), divergence
+        with torch.no_grad():
+            mean, _ = self.encode(audio)
+        made: Tensor = self.decoder(mean + blur * mean.std(dim=(0, 2), keepdim=True) * noise)
+        return made
+
+
+def start(recipe: Recipe, folder: Path, sounds: Sounds) -> Networks:
+    """The networks as they are computed, once: their encoder is the final one.
+
+    Its residual units add nothing, and so they are left out here: they are nearly all of its work.
+    """
+    networks = Networks(recipe)
+    path = folder / CODEC
+    if not path.exists():
+        generator = torch.Generator().manual_seed(recipe.seed)
+        initialise(networks.encoder, generator, residual=0)
+        initialise(networks.decoder, generator, residual=STILL)
+        start_as_codec(networks.encoder, networks.decoder, sounds.heard(CODEC_SECONDS))
+        torch.save(networks.state_dict(), path)
+    networks.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    networks.encoder.requires_grad_(requires_grad=False)
+    for name, module in list(networks.encoder.named_modules()):
+        if isinstance(module, ResidualUnit):
+            networks.encoder.set_submodule(name, nn.Identity())
+    return networks
 
 
 def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> None:
-    """Trains, or goes on training, until the recipe's number of steps is done."""
-    networks = Networks(recipe)
-    initialise(networks, torch.Generator().manual_seed(recipe.seed), residual=0.1)
+    """Trains the decoder, or goes on training, until the recipe's number of steps is done."""
     sounds = Sounds(recipe, folder, workers)
-    start_as_codec(networks.encoder, networks.decoder, sounds.heard(CODEC_SECONDS))
-    networks.to(device)
+    networks = start(recipe, folder, sounds).to(device)
     judges = Discriminators().to(device)
-    directions = [one for name, one in networks.named_parameters() if _is_direction(name, one)]
+    learning = [(name, one) for name, one in networks.named_parameters() if one.requires_grad]
+    directions = [one for name, one in learning if _is_direction(name, one)]
     chosen = set(map(id, directions))
-    others = [one for one in networks.parameters() if id(one) not in chosen]
+    others = [one for _, one in learning if id(one) not in chosen]
     muon = Muon(directions, DIRECTIONS_RATE, momentum=0.9)
     optimiser = torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.8, 0.99))
     judging = torch.optim.AdamW(judges.parameters(), lr=LEARNING_RATE, betas=(0.8, 0.99))
@@ -100,23 +131,23 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + run.step)
         shape = (len(audio), recipe.latent_dim, recipe.crop_latents)
         noise = torch.randn(shape, generator=generator).to(device)
-        made, divergence = reconstruct(audio, noise)
+        blur = BLUR * torch.rand((len(audio), 1, 1), generator=generator).to(device)
+        made = reconstruct(audio, noise, blur)
         losses = {
             "spectral": spectral_distance(made, audio),
-            "waveform": functional.l1_loss(made, audio),
-            "kl": divergence,
+            "waveform": functional.l1_loss(lowest(made), lowest(audio)),
         }
-        loss = losses["spectral"] + WAVEFORM_WEIGHT * losses["waveform"] + KL_WEIGHT * losses["kl"]
+        loss = losses["spectral"] + WAVEFORM_WEIGHT * losses["waveform"]
         if recipe.adversarial_from is not None and run.step >= recipe.adversarial_from:
             judging.zero_grad(set_to_none=True)
             losses["judges"] = judges.loss(made.detach(), audio)
-            losses["judges"].backward()
+            losses["judges"].backward()  # type: ignore[no-untyped-call]
             judging.step()
             looks, distance = judges.judge(made, audio)
             losses |= {"looks": looks, "features": distance}
             loss = loss + LOOK_WEIGHT * looks + FEATURE_WEIGHT * distance
         networks.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(networks.parameters(), 5.0)
         muon.step()
         optimiser.step()
@@ -126,10 +157,11 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
 
 
 def trained(recipe: Recipe, folder: Path) -> Networks:
-    """The networks with their averaged weights."""
+    """The networks, the decoder with its averaged weights."""
     networks = Networks(recipe)
+    codec = torch.load(folder / CODEC, map_location="cpu", weights_only=True)
     content = torch.load(folder / "autoencoder.pt", map_location="cpu", weights_only=True)
-    networks.load_state_dict(content["parts"]["average"]["values"])
+    networks.load_state_dict({**codec, **content["parts"]["average"]["values"]})
     return networks.eval().requires_grad_(requires_grad=False)
 
 

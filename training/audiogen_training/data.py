@@ -93,8 +93,8 @@ class Sounds:
     def crops(self, step: int) -> Tensor:
         """The batch of a step, ``[batch, 1, samples]``: it depends on nothing but the step.
 
-        A third of the crops hold a sound's beginning, the others any of its parts; levels and
-        signs are random.
+        A third of the crops hold a sound's beginning, the others any of its parts; levels are
+        random.
         """
         recipe = self._recipe
         rng = np.random.default_rng([recipe.seed, step])
@@ -108,6 +108,6 @@ class Sounds:
             # A beginning is not always at the crop's.
             silence = int(rng.integers(recipe.ratio)) if rng.random() < 0.2 else 0
             crop = self._audio[start : min(end, start + samples - silence)].float() / 32767
-            gain = rng.uniform(0.3, 1.1) * rng.choice([-1, 1])
+            gain = rng.uniform(0.4, 1.1)
             row[0, silence : silence + len(crop)] = crop * gain
         return batch

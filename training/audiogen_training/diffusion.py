@@ -20,7 +20,7 @@ from audiogen_plugins.conditioners.number import NumberConditioner, NumberOption
 from audiogen_training import autoencoder, understanding
 from audiogen_training.captions import caption
 from audiogen_training.corpus import SECONDS, Example
-from audiogen_training.data import examples, sounding
+from audiogen_training.data import Sounds, examples, sounding
 from audiogen_training.initial import initialise
 from audiogen_training.muon import Muon
 from audiogen_training.recipe import MOST_SECONDS, Recipe
@@ -30,6 +30,8 @@ from audiogen_training.understanding import is_inner_matrix
 
 MATRICES_RATE = 2e-3
 LEARNING_RATE = 1e-3
+LATE = 0.8
+"""The mean of the times before the sigmoid."""
 CAPTIONS = 8
 """How many wordings each example has."""
 CROPS = ((0.35, 0.5), (0.65, 0.25), (1.0, 0.25))
@@ -122,7 +124,7 @@ def encode(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> 
     """Renders and encodes the examples once, and keeps them on disk."""
     path = folder / "examples.pt"
     if not path.exists():
-        networks = autoencoder.trained(recipe, folder).to(device)
+        networks = autoencoder.start(recipe, folder, Sounds(recipe, folder, workers)).to(device)
         parts: list[tuple[Tensor, ...]] = []
         # Sounds of like lengths are encoded together.
         for batch in examples(
@@ -133,6 +135,7 @@ def encode(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> 
                 _encode(batch[first : first + TOGETHER], networks, recipe, device)
                 for first in range(0, len(batch), TOGETHER)
             )
+            print(f"encoded {len(parts) * TOGETHER} of {recipe.examples} examples", flush=True)
         columns = [torch.cat(column) for column in zip(*parts, strict=True)]
         torch.save(columns, path)
     return Encoded(*torch.load(path, map_location="cpu", weights_only=True))
@@ -186,7 +189,7 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         "diffusion",
         {"denoiser": denoiser, "muon": muon, "optimiser": optimiser, "average": average},
     )
-    if recipe.compiled:
+    if recipe.compiled and device.type == "cuda":  # a CPU spends its time in matrix products
         denoiser.network.compile(dynamic=True)
     data = data.to(device)
     scale = data.scale
@@ -209,8 +212,9 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
 def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step: int) -> Tensor:
     """The rectified flow's regression (Liu et al. 2022, arXiv:2209.03003).
 
-    Times are logit-normal (Esser et al. 2024, arXiv:2403.03206): the middle is the hardest. What
-    is drawn depends on nothing but the step.
+    Times are logit-normal (Esser et al. 2024, arXiv:2403.03206): the hardest are where noise is as
+    loud as the sounds, which are louder than the latents' deviation, for half of these is silence.
+    Loud examples count no more than quiet ones. What is drawn depends on nothing but the step.
     """
     device = data.ids.device
     generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
@@ -231,7 +235,7 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     wording = (uniform(count) * CAPTIONS).long()
     clean = data.latents[index, :, :length].float() / scale
     noise = normal(*clean.shape)
-    t = torch.sigmoid(normal(count) + 0.3)
+    t = torch.sigmoid(normal(count) + LATE)
     noisy = (1 - t)[:, None, None] * clean + t[:, None, None] * noise
     keep = uniform(count) >= recipe.drop_caption
     # Where in a longer piece a sound starts changes nothing, nor does a length beyond the model's.
@@ -240,7 +244,10 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     beyond = (total >= SECONDS) & (uniform(count) < 0.5)
     total = torch.where(beyond, SECONDS * (MOST_SECONDS / SECONDS) ** uniform(count), total)
     velocity = denoiser(noisy, t, data.ids[index, wording], start, total, keep)
-    return functional.mse_loss(velocity.float(), noise - clean)
+    errors = (velocity.float() - (noise - clean)).square().mean((1, 2))
+    weights = 1 / (1 + clean.square().mean((1, 2)))
+    loss: Tensor = (errors * weights).sum() / weights.sum()
+    return loss
 
 
 def _rate(step: int, steps: int) -> float:

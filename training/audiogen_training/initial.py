@@ -13,8 +13,8 @@ def initialise(module: nn.Module, generator: torch.Generator, *, residual: float
     """Draws every parameter of a module of the audio model, by its name and shape.
 
     Weights are normal with a deviation of one over the root of their inputs; weight norms keep
-    that scale; norms start at 1; biases, snake parameters and what ends a residual branch start
-    at 0, so that a deep network begins as a shallow one.
+    that scale; norms start at 1; biases, snake parameters, modulations and what ends a residual
+    branch start at 0, so that a deep network begins as a shallow one.
 
     Args:
         module: Built by the plugins, its values of no meaning yet.
@@ -26,7 +26,7 @@ def initialise(module: nn.Module, generator: torch.Generator, *, residual: float
         last = name.rpartition(".")[2]
         if last == "weight_g":
             continue
-        if last in {"bias", "alpha", "beta"} or _ends_a_branch(name):
+        if last in {"bias", "alpha", "beta", "to_scale_shift_gate"} or _ends_a_branch(name):
             one.zero_()
         elif last == "weights":
             # Frequencies of a number from 0 to 1: the finest tell a tenth of a second in 512 apart.
@@ -51,6 +51,7 @@ def _ends_a_branch(name: str) -> bool:
         "ff.ff.2.weight",
         "preprocess_conv.weight",
         "postprocess_conv.weight",
+        "global_cond_embedder.2.weight",
     )
     return name.endswith(endings)
 

@@ -7,10 +7,10 @@ by a principal component analysis where it has more outputs than the network has
 decoder is the transpose.
 
 A linear codec of so few latents is deaf to noise at high frequencies, and its decoder would have to
-learn to make it from nothing. So the channels that are left measure how loud each band is: a band
-and its negative go through snake activations, whose waves squared add up to its power. In the
-decoder these latents drive fixed bursts of noise in their bands. What remains to be learnt is what
-no such codec can do.
+learn to make it from nothing. So some latents carry it: of each band they keep a few projections,
+which the decoder plays as loud as the whole band was. Others measure how loud each band is: a band
+and its negative go through snake activations, whose waves squared add up to its power. What remains
+to be learnt is what no such codec can do.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ STRAIGHT = 3.0
 SPARE = 0.1
 """How large the weights start that the codec has no use for, relative to a random network's."""
 
-BANDS = 13
+BANDS = 12
 """How many of the first transform's bands are coded: what lies above is silent."""
 
-GROUPS = ((1,), (2,), (3, 4), (5, 6), (7, 8, 9), (10, 11, 12))
+GROUPS = ((1,), (2,), (3, 4), (5, 6), (7, 8), (9, 10, 11))
 """The bands that share a latent for their loudness; the lowest is coded as it is."""
 
-GAINS = (4.0, 16.0)
+GAINS = (4.0, 48.0)
 """Frequencies of the waves that measure loud sounds, and quiet ones."""
 
 EARS = len(GAINS) * (BANDS - 1)
@@ -47,8 +47,17 @@ EARS = len(GAINS) * (BANDS - 1)
 LOUDNESS = 3.0
 """What a full measure becomes in the latents."""
 
-BURST = 0.1
-"""How loud the decoder's bursts of noise start, for one unit of a latent."""
+CARRIERS = 3
+"""How many latents carry the noise of each group."""
+
+CARRIED = 0.8
+"""How loud it starts, relative to what it was: tones in these bands become noise, too."""
+
+WAVE = 0.3
+"""The frequency of the waves that let loudness open the way for noise."""
+
+OPENS = math.pi / 2 / (2 * WAVE) / 1.5
+"""What a loudness of half the full measure is multiplied by to open it all the way."""
 
 QUIET = -3.0
 """The bias of the latents' deviations before the softplus: the means start well above them."""
@@ -86,14 +95,18 @@ def start_as_codec(encoder: OobleckEncoder, decoder: OobleckDecoder, audio: Tens
     one_tap = torch.ones(1, 1, 1)
     _set(first, _centred(one_tap, first))
     _set(closing, _centred(one_tap, closing))
-    signals = audio
+    signals = inner = audio
     hears = len(_direction(down[0])) >= down[0].stride + 2 * EARS  # not where it is too narrow
+    rooms = (0, EARS, EARS + CARRIERS * len(GROUPS)) if hears else (0, 0, 0)
     for number, (analysis, synthesis) in enumerate(zip(down, up, strict=True)):
-        weight, signals = _level(signals, analysis, room=EARS if number and hears else 0)
+        inner = signals
+        weight, signals = _level(inner, analysis, room=rooms[number])
         signals = signals[:, :BANDS] if number == 0 and hears else signals
         _set(analysis, weight)
         _set(synthesis, weight)
-    kept = opening_channels(opening) - (len(GAINS) * len(GROUPS) if hears else 0)
+    kept = opening_channels(opening)
+    if hears:
+        kept -= (len(GAINS) + CARRIERS) * len(GROUPS)
     # Quiet components are brought up half way to the loud ones.
     level = signals[:, :kept].square().mean((0, 2)).clamp_min(1e-8) ** 0.25
     level = level * (signals[:, :kept].square().mean((0, 2)) / level**2).mean().sqrt()
@@ -101,7 +114,7 @@ def start_as_codec(encoder: OobleckEncoder, decoder: OobleckDecoder, audio: Tens
     _set(opening, _centred(torch.diag(level)[:, :, None], opening))
     if hears:
         _listen(encoder, down, last, kept)
-        _answer(opening, up[-1], kept, size=up[1].stride)
+        _carry(inner, weight[:kept], (down[-1], last), decoder)
     if last.bias is not None:
         last.bias[len(last.bias) // 2 :] = QUIET
 
@@ -141,21 +154,70 @@ def _listen(
 
 
 @torch.no_grad()
-def _answer(opening: NormedConv, synthesis: NormedConv, kept: int, *, size: int) -> None:
-    """Lets the latents of loudness drive bursts of noise in their bands, of so many channels."""
-    inner, bursts = _direction(opening), _direction(synthesis)
+def _carry(
+    signals: Tensor, coded: Tensor, encoder: tuple[NormedConv, NormedConv], decoder: OobleckDecoder
+) -> None:
+    """Makes latents of what the codec leaves of the bands' noise, and noise of these latents.
+
+    The decoder plays a carrier c only as far as the band's loudness e opens the way for it:
+    sin^2(a (c + e)) - sin^2(a (c - e)) = sin(2 a c) sin(2 a e), and snake activations are such
+    waves. So errors of the carriers are not heard where there is no noise.
+
+    Args:
+        signals: What comes into the last level, ``[batch, channels, samples]``.
+        coded: The weight of what the codec keeps there, orthonormal.
+        encoder: Its last two convolutions.
+        decoder: The decoder.
+    """
+    split, last = encoder
+    opening, join = _outer(decoder)[:2]
+    wave = next(one for one in decoder.modules() if isinstance(one, SnakeBeta))
+    count, size, kept = signals.shape[1], split.stride, len(coded)
+    basis = _each_channel(lapped_transform(size), count)
+    codes = functional.conv1d(signals, basis, stride=size, padding=math.ceil(size / 2))
+    codes = codes.transpose(0, 1).flatten(1)
+    coded = coded.flatten(1) @ basis.flatten(1).T
+    rest = codes - coded.T @ (coded @ codes)
+    bands = torch.arange(len(codes)) // (len(codes) // BANDS)
     generator = torch.Generator().manual_seed(0)
-    for number, (gain, group) in enumerate(itertools.product(range(len(GAINS)), GROUPS)):
-        channel = len(bursts) - EARS + number
-        inner[channel] = 0
-        inner[channel, kept + number, inner.shape[2] // 2] = 1
-        bursts[channel] = 0
-        for band in group:
-            shape = bursts[channel, band * size : (band + 1) * size].shape
-            noise = torch.randn(shape, generator=generator)
-            bursts[channel, band * size : (band + 1) * size] = BURST / 20**gain * noise
-    for conv in (opening, synthesis):
+    carriers = len(GROUPS) * CARRIERS
+    ears = kept + len(GROUPS) * (len(GAINS) - 1)  # the latents of quiet sounds' loudness
+    middle = _direction(opening).shape[2] // 2
+    for index, group in enumerate(GROUPS):
+        inside = torch.isin(bands, torch.tensor(group))
+        drawn = torch.randn(CARRIERS, len(codes), generator=generator) * inside
+        drawn = torch.linalg.qr((drawn - drawn @ coded.T @ coded).T).Q.T
+        carried = drawn @ codes
+        louder = (rest[inside].square().sum() / carried.square().sum()).sqrt()
+        loud = carried.abs().flatten().sort().values[-carried.numel() // 200] / 2.5
+        weight = (drawn @ basis.flatten(1)).view(CARRIERS, count, 2 * size)
+        own = index * CARRIERS + torch.arange(CARRIERS)
+        channels = len(_direction(split)) - EARS - carriers + own
+        _direction(split)[channels] = 0
+        _direction(split)[channels, :count] = weight
+        latents = _direction(opening).shape[1] - carriers + own
+        _direction(last)[latents] = 0
+        _direction(last)[latents, channels, _middle(last)] = float(1 / loud)
+
+        plus, minus, ear = kept + own, kept + carriers + own, kept + 2 * carriers + index
+        for rows, sign in ((plus, 1.0), (minus, -1.0)):
+            _direction(opening)[rows] = 0
+            _direction(opening)[rows, latents, middle] = 1
+            _direction(opening)[rows, ears + index, middle] = sign * OPENS
+            _direction(join)[rows] = 0
+            _direction(join)[rows, :count] = float(sign * CARRIED * louder * loud / 0.51) * weight
+            wave.alpha[rows], wave.beta[rows] = math.log(WAVE), 0.0
+        _direction(opening)[ear] = 0
+        _direction(opening)[ear, ears + index, middle] = OPENS
+        _direction(join)[ear] = -2 * _direction(join)[plus].sum(0)
+        wave.beta[ear] = 10.0
+    for conv in (split, last, opening, join):
         _renorm(conv)
+
+
+def _middle(conv: NormedConv) -> int:
+    """The tap that looks at the very place."""
+    return _direction(conv).shape[2] // 2
 
 
 @torch.no_grad()
@@ -207,11 +269,7 @@ def _level(signals: Tensor, conv: NormedConv, room: int) -> tuple[Tensor, Tensor
     """
     count, size, width = signals.shape[1], conv.stride, _direction(conv).shape[0]
     width = max(width - room, width // 2)
-    basis = lapped_transform(size)
-    weight = torch.zeros(count, size, count, 2 * size)
-    for channel in range(count):
-        weight[channel, :, channel] = basis
-    weight = weight.flatten(0, 1)
+    weight = _each_channel(lapped_transform(size), count)
     padding = math.ceil(size / 2)
     out = functional.conv1d(signals, weight, stride=size, padding=padding)
     if len(weight) > width:
@@ -221,6 +279,14 @@ def _level(signals: Tensor, conv: NormedConv, room: int) -> tuple[Tensor, Tensor
         weight = (rotation @ weight.flatten(1)).view(width, count, 2 * size)
         out = torch.einsum("oc,bct->bot", rotation, out)
     return weight, out
+
+
+def _each_channel(basis: Tensor, count: int) -> Tensor:
+    """The weight that applies a basis ``[size, width]`` to each of so many channels."""
+    weight = torch.zeros(count, len(basis), count, basis.shape[1])
+    for channel in range(count):
+        weight[channel, :, channel] = basis
+    return weight.flatten(0, 1)
 
 
 def _centred(weight: Tensor, conv: NormedConv) -> Tensor:

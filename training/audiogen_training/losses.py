@@ -23,6 +23,16 @@ def spectrum(audio: Tensor, size: int) -> Tensor:
     return torch.stft(flat, size, size // 4, window=window * (4 / size), return_complex=True)
 
 
+def lowest(audio: Tensor) -> Tensor:
+    """What lies below about 1.5 kHz of ``[batch, 1, samples]`` at 44.1 kHz.
+
+    Above, only spectra are compared: a waveform of noise cannot be met, and the nearest to all it
+    might be is silence.
+    """
+    window = torch.hann_window(33, periodic=False, device=audio.device)
+    return functional.conv1d(audio, (window / window.sum())[None, None], padding=16)
+
+
 def spectral_distance(made: Tensor, wanted: Tensor) -> Tensor:
     """The multi-resolution spectral distance (Yamamoto et al. 2020, arXiv:1910.11480).
 

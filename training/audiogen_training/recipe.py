@@ -50,10 +50,10 @@ class Recipe:
     channels: int = 8
     c_mults: tuple[int, ...] = (8, 16, 24)
     strides: tuple[int, ...] = (16, 8, 8)
-    latent_dim: int = 64
-    patch_size: int = 4
+    latent_dim: int = 80
+    patch_size: int = 2
     embed_dim: int = 256
-    depth: int = 7
+    depth: int = 6
     ff_mult: int = 3
     num_heads: int = 4
     cond_dim: int = 128
@@ -164,6 +164,7 @@ class Recipe:
                         "global_cond_dim": 2 * self.cond_dim,
                         "project_cond_tokens": True,
                         "transformer_type": "continuous_transformer",
+                        "global_cond_type": "adaLN",
                         "attn_kwargs": {"qk_norm": "ln"},
                         "ff_kwargs": {"mult": self.ff_mult},
                     },
@@ -179,14 +180,14 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=1_800,
+    autoencoder_steps=5_000,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
     understanding_steps=800,
-    examples=10_000,
-    diffusion_steps=1_130,
-    diffusion_batch=96,
+    examples=12_000,
+    diffusion_steps=1_550,
+    diffusion_batch=40,
 )
 """For two CPU cores, in three hours."""
 

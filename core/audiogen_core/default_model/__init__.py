@@ -23,7 +23,7 @@ class DefaultSource(LocalSource):
 
     def identity(self) -> dict[str, Any]:
         """Its name: wherever the package is installed, it is the same."""
-        return {"default_model": NAME}
+        return {"default_model": NAME, "fingerprint": super().identity()["fingerprint"]}
 
     def note(self) -> str | None:
         """Which model it is: the user named none."""

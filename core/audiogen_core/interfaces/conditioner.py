@@ -79,10 +79,12 @@ class Conditioner(nn.Module, ABC):
     Attributes:
         NAME: What ``model.conditioning.configs[].type`` calls it.
         Options: The keys of ``config`` beside it.
+        FILES: Whether its values are paths of files: then their content decides what is made.
     """
 
     NAME: ClassVar[str]
     Options: ClassVar[type[PluginOptions]] = NoOptions
+    FILES: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

@@ -13,6 +13,7 @@ from typing import Any
 
 from audiogen_core.downloads import Downloaded, unreported
 from audiogen_core.errors import AudiogenError, UsageError
+from audiogen_core.identity import content_digest, digest, fingerprint
 from audiogen_core.models.config import ModelConfig, parse_model_config
 from audiogen_core.strict_json import read_json
 
@@ -87,10 +88,13 @@ class LocalSource(ModelSource):
         return self._config_path.parent
 
     def identity(self) -> dict[str, Any]:
-        """The two paths, made absolute."""
+        """The two paths, made absolute, and what tells their content from any other."""
         return {
             "model_config": str(self._config_path.resolve()),
             "ckpt_path": str(self._checkpoint_path.resolve()),
+            "fingerprint": digest(
+                [content_digest(self._config_path), fingerprint(self._checkpoint_path)]
+            ),
         }
 
 

@@ -71,7 +71,16 @@ def _tell(observer: Observer, folder: Path, *, fails: bool) -> None:
     config = parse_config(sections, installed_plugins())
     how = Settings(GenerationSection(), _Sampler())
     jobs = [
-        Job(index, index, "input.samples[0]", {"prompt": "rain"}, 7 + index, f"rain-{index}", how)
+        Job(
+            index=index,
+            copy=index,
+            where="input.samples[0]",
+            values={"prompt": "rain"},
+            seed=7 + index,
+            stem=f"rain-{index}",
+            settings=how,
+            identity=f"{index:032x}",
+        )
         for index in range(2)
     ]
     outcome = Outcome(planned=len(jobs), interrupted=fails)

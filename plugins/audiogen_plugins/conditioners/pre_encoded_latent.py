@@ -47,6 +47,7 @@ class PreEncodedLatentConditioner(Conditioner):
 
     NAME = "pre_encoded_latent"
     Options = PreEncodedLatentOptions
+    FILES = True
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from audiogen_core.errors import (
     UsageError,
     listed,
 )
+from audiogen_core.identity import folder_fingerprint
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.models.source import NotCachedError, commit_of, download, hub_quiet
 from audiogen_core.torchaudio_shim import import_torchaudio
@@ -90,9 +91,13 @@ class Pretrained:
         return str(self.folder) if self.commit is None else self.name
 
     def identity(self) -> dict[str, Any]:
-        """The name with the commit that was used, or with the folder's full path."""
+        """The name with the commit that was used, or with the folder's full path and content."""
         if self.commit is None:
-            return {"name": self.name, "path": str(self.folder.resolve())}
+            return {
+                "name": self.name,
+                "path": str(self.folder.resolve()),
+                "fingerprint": folder_fingerprint(self.folder),
+            }
         return {"name": self.name, "revision": self.commit}
 
     def config(self) -> dict[str, Any]:

@@ -11,13 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiogen_core.batching import make_batches
 from audiogen_core.config import parse_config
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.models.model import Model
 from audiogen_core.models.source import LocalSource
-from audiogen_core.output import write_output
-from audiogen_core.pipeline import make_audio
+from audiogen_core.pipeline import make_outputs
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_training.sounds import SAMPLE_RATE
@@ -75,15 +73,11 @@ class Generator:
             What the files hold, the mean of their channels, float32 `[samples]` each.
         """
         prepared = self._prepared(samples, settings, self._out / name)
-        prepared = replace(prepared, model=self.model)
-        jobs = [replace(job, stem=f"{number:04d}") for number, job in enumerate(prepared.plan.jobs)]
         sys.stderr.write(f"making {len(samples)} samples: {name}\n")
-        sounds = []
-        for batch in make_batches(jobs, lambda _: TOGETHER):
-            for index, audio in enumerate(make_audio(prepared, batch, self._observer)):
-                output = write_output(prepared, batch, index, audio, self._observer)
-                sounds.append(_read(output.path))
-        return sounds
+        outcome = make_outputs(replace(prepared, model=self.model), self._observer)
+        if outcome.interrupted or outcome.stopped or outcome.failures:
+            raise RuntimeError(f"not all samples were made: {outcome}")
+        return [_read(self._out / name / f"{job.stem}.wav") for job in prepared.plan.jobs]
 
     def _prepared(self, samples: Sequence[Sample], settings: Settings, out: Path) -> Prepared:
         data = {
@@ -101,10 +95,16 @@ class Generator:
                     for one in samples
                 ],
             },
-            "output": {"output_dir": str(out), "file_format": "wav", "save_metadata": False},
+            "output": {
+                "output_dir": str(out),
+                "file_format": "wav",
+                "file_naming": {"name": "template", "template": "{index:04d}"},
+                "save_metadata": False,
+            },
         }
         config = parse_config(data, self._plugins)
-        return prepare(Request(config, self._source, self._device), self._plugins, self._observer)
+        request = Request(config, self._source, self._device, max_batch=TOGETHER)
+        return prepare(request, self._plugins, self._observer)
 
 
 def _read(path: Path) -> Signal:

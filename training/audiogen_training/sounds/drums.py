@@ -12,6 +12,7 @@ from audiogen_training.sounds.dsp import (
     SAMPLE_RATE,
     Signal,
     decay,
+    either,
     glide,
     noise,
     ramp,
@@ -24,9 +25,9 @@ from audiogen_training.sounds.dsp import (
 def kick(rng: np.random.Generator, *, duration: float, brightness: float) -> Signal:
     """A sine that falls to about 50 Hz; brightness adds saturation and a click."""
     t = tail_times(duration)
-    rest = rng.uniform(46, 58)
-    fall = rng.uniform(2.5, 4) * (0.7 + 0.6 * brightness)
-    hz = rest * (1 + fall * np.exp(-t / rng.uniform(0.018, 0.035)))
+    rest = either(rng, 47, 56)
+    fall = 3.2 * (0.7 + 0.6 * brightness)
+    hz = rest * (1 + fall * np.exp(-t / 0.025))
     # Saturating before the envelope leaves the decay as it is.
     drive = 0.3 + 4.5 * brightness**2
     body: Signal = np.tanh(np.float32(drive) * sine(glide(hz))) / np.float32(np.tanh(drive))
@@ -39,10 +40,10 @@ def kick(rng: np.random.Generator, *, duration: float, brightness: float) -> Sig
 def snare(rng: np.random.Generator, *, duration: float, brightness: float) -> Signal:
     """Two modes of the skin under the noise of the wires, which brightness raises."""
     t = tail_times(duration)
-    skin = rng.uniform(170, 215)
+    skin = either(rng, 175, 210)
     bend = 1 + 0.25 * np.exp(-t / 0.012)
-    tone = sine(glide(skin * bend)) + 0.6 * sine(glide(skin * rng.uniform(1.6, 1.8) * bend))
-    wires = noise(rng, len(t), 1500 * 4.5**brightness * rng.uniform(0.92, 1.08), 0.8)
+    tone = sine(glide(skin * bend)) + 0.6 * sine(glide(skin * 1.7 * bend))
+    wires = noise(rng, len(t), 1500 * 4.5**brightness, 0.8)
     return ramp(t, 0.001) * (
         np.float32(0.8 - 0.6 * brightness) * tone * decay(t, min(0.18, 0.7 * duration))
         + wires * decay(t, duration)
@@ -52,32 +53,32 @@ def snare(rng: np.random.Generator, *, duration: float, brightness: float) -> Si
 def clap(rng: np.random.Generator, *, duration: float, brightness: float) -> Signal:
     """Three or four bursts of noise about 10 ms apart, and the room after the last."""
     t = tail_times(duration)
-    gap = rng.uniform(0.009, 0.013)
+    gap = 0.011
     bursts = int(rng.integers(3, 5))
     envelope = np.zeros(len(t), dtype=np.float32)
     for number in range(bursts):
         since = t - number * gap
         last = number == bursts - 1
         shape = decay(np.maximum(since, 0), max(duration - number * gap, 0.03) if last else 0.02)
-        envelope += ramp(since, 0.002) * shape * np.float32(0.9 if last else rng.uniform(0.7, 1))
-    hz = 750 * 4**brightness * rng.uniform(0.92, 1.08)
+        envelope += ramp(since, 0.002) * shape * np.float32(0.9)
+    hz = 750 * 4**brightness
     return envelope * noise(rng, len(t), hz, 0.45)
 
 
 def hat(rng: np.random.Generator, *, duration: float, brightness: float) -> Signal:
     """A high band of noise and six metallic partials; its duration makes it closed or open."""
     t = tail_times(duration)
-    hz = 4300 * 2.7**brightness * rng.uniform(0.95, 1.05)
+    hz = 4300 * 2.7**brightness
     metal = np.zeros(len(t), dtype=np.float32)
-    for ratio in rng.uniform(0.7, 1.45, 6):
-        metal += sine(t * hz * ratio + rng.uniform())
+    for ratio in (0.71, 0.83, 0.98, 1.13, 1.27, 1.44):
+        metal += sine(t * hz * ratio)
     return ramp(t, 0.001) * (noise(rng, len(t), hz, 0.4) + 0.3 * metal) * decay(t, duration)
 
 
 def tom(rng: np.random.Generator, *, hz: float, duration: float) -> Signal:
     """The first modes of a round skin, with a slight fall in pitch when it is struck."""
     t = tail_times(duration)
-    bend = 1 + rng.uniform(0.3, 0.5) * np.exp(-t / rng.uniform(0.03, 0.06))
+    bend = 1 + 0.4 * np.exp(-t / 0.045)
     sound = sine(glide(hz * bend)) * decay(t, duration)
     for ratio, level in ((1.59, 0.35), (2.14, 0.2), (2.65, 0.12)):
         sound += np.float32(level) * sine(glide(hz * ratio * bend)) * decay(t, 0.5 * duration)
@@ -89,15 +90,15 @@ def loop(rng: np.random.Generator, *, bpm: float, duration: float) -> Signal:
     """Four on the floor: a kick on each beat, a hat between, a snare or a clap on two and four."""
     beat = 60 / bpm
     back = clap if rng.random() < 0.5 else snare
-    low = kick(rng, duration=rng.uniform(0.2, 0.3), brightness=rng.uniform(0.3, 0.7))
-    high = hat(rng, duration=rng.uniform(0.05, 0.12), brightness=rng.uniform(0.3, 0.7))
-    middle = back(rng, duration=rng.uniform(0.15, 0.25), brightness=rng.uniform(0.3, 0.7))
+    low = kick(rng, duration=0.25, brightness=0.5)
+    high = hat(rng, duration=0.08, brightness=0.5)
+    middle = back(rng, duration=0.2, brightness=0.5)
     sound = np.zeros(len(times(duration)), dtype=np.float32)
 
     def strike(drum: Signal, at: float, level: float) -> None:
         start = round(at * SAMPLE_RATE)
         room = sound[start : start + len(drum)]
-        room += drum[: len(room)] * np.float32(level / np.abs(drum).max() * rng.uniform(0.94, 1.06))
+        room += drum[: len(room)] * np.float32(level / np.abs(drum).max())
 
     for number in range(int(np.ceil(duration / beat))):
         strike(low, number * beat, 1.0)

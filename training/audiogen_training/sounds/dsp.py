@@ -121,6 +121,14 @@ def noise(rng: np.random.Generator, samples: int, hz: float, octaves: float) -> 
     return out / np.float32(np.sqrt(np.mean(out * out)) + 1e-9)
 
 
+def either(rng: np.random.Generator, one: float, other: float) -> float:
+    """One of two numbers.
+
+    What nothing is said of varies in steps: between them a small network would blur.
+    """
+    return one if rng.random() < 0.5 else other
+
+
 def wander(rng: np.random.Generator, t: Floats, hz: float) -> Signal:
     """A slow random curve between -1 and 1 `[samples]`: three sines around the rate `hz`."""
     rates = hz * rng.uniform(0.4, 1.3, 3)

@@ -32,15 +32,14 @@ def sweep(rng: np.random.Generator, *, hz: float, octaves: float, duration: floa
     path = hz * 2 ** (octaves * (t / duration - 0.5))
     # Between a sine and a triangle: mellow, and so no laser.
     number = partials(float(path.max()), 7)
-    table = wavetable(np.where(number == 1, 1, rng.uniform(0, 0.8) * (number % 2) / number**2))
+    table = wavetable(np.where(number == 1, 1, 0.4 * (number % 2) / number**2))
     return oscillate(table, glide(path)) * hold(t, duration, 0.01, min(0.05, 0.3 * duration))
 
 
 def siren(rng: np.random.Generator, *, hz: float, rate: float, duration: float) -> Signal:
     """A horn that wails up and down around `hz`, `rate` times a second."""
     t = times(duration)
-    octaves = rng.uniform(0.4, 0.6)
-    path = hz * 2 ** (octaves * sine(t * rate - 0.25).astype(np.float64))
+    path = hz * 2 ** (0.5 * sine(t * rate - 0.25).astype(np.float64))
     number = partials(float(path.max()), 10)
     table = wavetable(1 / number**1.3)
     return oscillate(table, glide(path)) * hold(t, duration, 0.03, 0.06)
@@ -50,7 +49,7 @@ def noise_burst(rng: np.random.Generator, *, hz: float, duration: float, attack:
     """A wide band of noise that begins and ends at once."""
     release = min(0.06, 0.4 * duration)
     t = times(duration + release)
-    band = noise(rng, len(t), hz, rng.uniform(0.9, 1.1))
+    band = noise(rng, len(t), hz, 1.0)
     return band * hold(t, duration, min(attack, 0.5 * duration), release)
 
 
@@ -73,23 +72,23 @@ def water_drop(rng: np.random.Generator, *, hz: float) -> Signal:
     """A bubble: a tone that rises quickly while it dies away; at times a second follows."""
     sound = np.zeros(len(times(0.5)), dtype=np.float32)
     start = 0.0
-    for level in (1.0, rng.uniform(0.3, 0.5))[: int(rng.integers(1, 3))]:
-        duration = rng.uniform(0.1, 0.18)
+    for level in (1.0, 0.4)[: int(rng.integers(1, 3))]:
+        duration = 0.14
         t = tail_times(duration)
-        path = hz * 2 ** (rng.uniform(0.9, 1.3) * np.minimum(t / 0.12, 1.5))
+        path = hz * 2 ** (1.1 * np.minimum(t / 0.12, 1.5))
         drop = ramp(t, 0.004) * sine(glide(np.minimum(path, TOP_HZ))) * decay(t, duration)
         first = len(times(start))
         sound[first : first + len(t)] += np.float32(level) * drop[: len(sound) - first]
-        start += rng.uniform(0.1, 0.16)
-        hz *= rng.uniform(1.1, 1.4)
+        start += 0.13
+        hz *= 1.25
     return sound
 
 
 def laser(rng: np.random.Generator, *, hz: float, duration: float) -> Signal:
     """A buzzing tone that falls from `hz` ever more slowly: a toy's ray gun."""
     t = times(1.15 * duration)
-    low = hz / rng.uniform(9, 14)
-    path = low + (hz - low) * np.exp(-t / (rng.uniform(0.2, 0.28) * duration))
+    low = hz / 11
+    path = low + (hz - low) * np.exp(-t / (0.24 * duration))
     number = partials(hz, 8)
     table = wavetable(1 / number**0.8)
     return oscillate(table, glide(path)) * hold(t, duration, 0.003, 0.7 * duration)
@@ -99,8 +98,8 @@ def beeps(rng: np.random.Generator, *, hz: float, rate: float, duration: float) 
     """The same short tone again and again, `rate` times a second."""
     t = times(duration)
     number = partials(hz, 5)
-    table = wavetable(np.where(number == 1, 1, rng.uniform(0, 0.25) * (number % 2)))
-    part = rng.uniform(0.45, 0.55)
+    table = wavetable(np.where(number == 1, 1, 0.12 * (number % 2)))
+    part = 0.5
     beat = t * rate
     within = (beat - np.floor(beat)) / rate
     gate = ramp(within, 0.006) * ramp(part / rate - within, 0.006)

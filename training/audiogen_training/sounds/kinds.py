@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from audiogen_training.sounds import drums, effects, tones
-from audiogen_training.sounds.dsp import Signal, finish
+from audiogen_training.sounds.dsp import Signal, either, finish
 
 Ranges = Mapping[str | None, tuple[float, float]]
-"""From the word of an attribute, or None when nothing is said, to the lowest and highest number."""
+"""From the word of an attribute, or None when nothing is said, to two numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +91,17 @@ class Control:
 
     Attributes:
         attribute: The attribute of a spec whose word chooses the range; None for no attribute.
-        ranges: The numbers are drawn evenly from them.
+        ranges: The number is one of the two ends, or if it has an `exact`, any that is whole.
         exact: The attribute of a spec that sets the number itself.
         limits: The lowest and highest number that `exact` may set.
+        grid: What such a number is rounded to a multiple of.
     """
 
     attribute: str | None
     ranges: Ranges
     exact: str | None = None
     limits: tuple[int, int] = (0, 0)
+    grid: int = 1
 
 
 @dataclass(frozen=True)
@@ -182,12 +184,13 @@ SWEEP = {
     "hz": _register((150, 260), (550, 850), (1900, 2800)),
     "duration": _speed((1.4, 2.6), (0.6, 0.95), (0.2, 0.35)),
 }
-UP, DOWN = Control(None, {None: (2.2, 3.0)}), Control(None, {None: (-3.0, -2.2)})
+UP, DOWN = Control(None, {None: (2.6, 2.6)}), Control(None, {None: (-2.6, -2.6)})
 TEMPO = Control(
     "speed",
     {"slow": (80, 95), None: (108, 128), "fast": (142, 160)},
     exact="bpm",
     limits=(80, 160),
+    grid=2,
 )
 
 KINDS: Mapping[str, Kind] = {
@@ -321,15 +324,18 @@ def render(spec: SoundSpec, seconds: float, rng: np.random.Generator) -> Rendere
     numbers: dict[str, float] = {}
     for name, control in kind.controls.items():
         low, high = _range(control, spec)
-        if name == "duration":
-            high = min(high, SPARE * seconds)
-        numbers[name] = rng.uniform(low, high)
+        if control.exact is not None:
+            numbers[name] = control.grid * round(rng.uniform(low, high) / control.grid)
+        elif name == "duration" and high > SPARE * seconds:
+            numbers[name] = low
+        else:
+            numbers[name] = either(rng, low, high)
     if kind.fills:
         numbers["duration"] = seconds - 0.02
 
     midi = None
     if "midi" in numbers:
-        midi = round(numbers.pop("midi"))
+        midi = int(numbers.pop("midi"))
         numbers["hz"] = 440 * 2 ** ((midi - 69) / 12)
     choice: dict[str, str] = {}
     if kind.instruments:

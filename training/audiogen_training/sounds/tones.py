@@ -41,7 +41,7 @@ def _filtered(number: Floats, hz: float, brightness: float) -> Floats:
 def _held(
     rng: np.random.Generator, table: Signal, hz: float, duration: float, attack: float
 ) -> Signal:
-    release = min(rng.uniform(0.03, 0.08), 0.3 * duration)
+    release = min(0.05, 0.3 * duration)
     t = times(duration + release)
     attack = min(attack, 0.5 * duration)
     return oscillate(table, t * hz) * hold(t, duration, attack, release)
@@ -57,7 +57,7 @@ def saw(
 ) -> Signal:
     """A sawtooth, band-limited, behind a low-pass filter."""
     number = partials(hz)
-    table = wavetable(number ** -rng.uniform(0.97, 1.03) * _filtered(number, hz, brightness))
+    table = wavetable(1 / number * _filtered(number, hz, brightness))
     return _held(rng, table, hz, duration, attack)
 
 
@@ -66,7 +66,7 @@ def square(
 ) -> Signal:
     """A square wave, band-limited, behind a low-pass filter: odd harmonics only."""
     number = partials(hz)
-    amplitudes = number ** -rng.uniform(0.97, 1.03) * _filtered(number, hz, brightness)
+    amplitudes = 1 / number * _filtered(number, hz, brightness)
     return _held(rng, wavetable(amplitudes * (number % 2)), hz, duration, attack)
 
 
@@ -75,14 +75,14 @@ def organ(
 ) -> Signal:
     """Drawbars, which brightness pulls, at the harmonics 1 to 6 and 8, with a tremulant."""
     amplitudes = np.zeros(8)
-    drawn = np.array([0.7, 0.5, 0.5, 0.45, 0.45, 0.45]) * rng.uniform(0.85, 1.15, 6)
+    drawn = np.array([0.7, 0.5, 0.5, 0.45, 0.45, 0.45])
     # Dark leaves a little of the octave, so that the organ stays more than a sine.
     amplitudes[[1, 2, 3, 4, 5, 7]] = drawn * np.maximum(brightness, [0.35, 0.2, 0.1, 0, 0, 0])
     amplitudes[0] = 1
     table = wavetable(amplitudes[: len(partials(hz))])
     sound = _held(rng, table, hz, duration, attack)
     t = np.arange(len(sound)) / SAMPLE_RATE
-    tremulant = 1 + rng.uniform(0.1, 0.18) * sine_of(t * rng.uniform(5.5, 7) + rng.uniform())
+    tremulant = 1 + 0.14 * sine_of(t * 6.2)
     return sound * tremulant.astype(np.float32)
 
 
@@ -91,7 +91,7 @@ def bell(rng: np.random.Generator, *, hz: float, duration: float, brightness: fl
     t = tail_times(duration)
     sound = sine_of(t * hz) * decay(t, duration)
     for ratio, level in ((2.0, 0.5), (2.76, 0.6), (4.1, 0.5), (5.4, 0.55), (6.8, 0.4), (8.9, 0.35)):
-        partial = hz * ratio * rng.uniform(0.99, 1.01)
+        partial = hz * ratio
         if partial < TOP_HZ:
             gain = 1.5 * level * (0.1 + 0.9 * brightness) ** (0.4 + 0.35 * ratio**0.7)
             shorter = duration / (1 + (0.5 - 0.4 * brightness) * (ratio - 1) ** 0.7)
@@ -108,7 +108,7 @@ def pluck(rng: np.random.Generator, *, hz: float, duration: float, brightness: f
     cycles = t * hz
     number = partials(hz)
     # Where the string is plucked takes harmonics out.
-    comb = np.abs(np.sin(np.pi * number * rng.uniform(0.12, 0.2)))
+    comb = np.abs(np.sin(np.pi * number * 0.16))
     tilt = 1.6 - 0.8 * brightness
     amplitudes = comb / comb[0] * number**-tilt * _filtered(number, hz, brightness) * 0.8
     amplitudes[0] = 1
@@ -127,24 +127,23 @@ def bass(rng: np.random.Generator, *, hz: float, duration: float, brightness: fl
     number = partials(hz)
     opened = wavetable(_filtered(number, hz, brightness) / number)
     closed = wavetable(_filtered(number, hz, 0.5 * brightness - 0.1) / number**1.3)
-    closing = decay(t, rng.uniform(0.5, 0.8) * duration)
+    closing = decay(t, 0.65 * duration)
     sound = oscillate(opened, cycles) * closing + oscillate(closed, cycles) * (1 - closing)
     return ramp(t, 0.004) * sound * decay(t, duration)
 
 
 def pad(rng: np.random.Generator, *, hz: float, duration: float, brightness: float) -> Signal:
     """Three detuned sawtooths that come and go slowly."""
-    attack = min(rng.uniform(0.25, 0.45), 0.4 * duration)
-    release = min(rng.uniform(0.3, 0.5), 0.4 * duration)
+    attack = min(0.35, 0.4 * duration)
+    release = min(0.4, 0.4 * duration)
     t = times(duration)
     number = partials(hz)
     table = wavetable(_filtered(number, hz, 0.9 * brightness - 0.05) / number)
-    cents = rng.uniform(4, 9)
     # The voices start nearly together and the middle is the strongest: no beat silences the tone.
     sound = oscillate(table, t * hz)
-    for side in (-cents, cents):
+    for side in (-6, 6):
         voice = hz * 2 ** (side / 1200)
-        sound += np.float32(0.4) * oscillate(table, t * voice + rng.uniform(-0.15, 0.15))
+        sound += np.float32(0.4) * oscillate(table, t * voice)
     return sound * hold(t, duration - 0.064 * release, attack, release)
 
 

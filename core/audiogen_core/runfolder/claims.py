@@ -1,0 +1,71 @@
+"""Who makes which output: each is made by one process at a time.
+
+A claim is a file that can be made only once; it names its process. Where that has died, the next
+claim is another file, with the next number: of several processes that try, one can make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+from audiogen_core.runfolder.once import create_once
+from audiogen_core.runfolder.workers import is_alive, this_worker
+
+ENDING = ".claim"
+
+
+class Claims:
+    """The claims of a folder.
+
+    Args:
+        folder: Where they stand.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._worker = this_worker().encode()
+
+    def claim(self, identities: Sequence[str]) -> bool:
+        """Claims all of some outputs, or none.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        claimed: list[str] = []
+        for identity in identities:
+            if not self._claim(identity):
+                self.release(claimed)
+                return False
+            claimed.append(identity)
+        return True
+
+    def release(self, identities: Sequence[str]) -> None:
+        """Gives claims back."""
+        for identity in identities:
+            # The last one first: where an earlier one stands, nobody can take the place in between.
+            for path in sorted(self._all(identity), key=_number, reverse=True):
+                path.unlink(missing_ok=True)
+
+    def _claim(self, identity: str) -> bool:
+        for number in count():
+            path = self._folder / f"{identity}.{number}{ENDING}"
+            if create_once(path, self._worker):
+                return True
+            try:
+                owner = path.read_bytes()
+            except FileNotFoundError:
+                return False  # its output has just been finished
+            following = self._folder / f"{identity}.{number + 1}{ENDING}"
+            if is_alive(owner.decode("ascii", "replace"), self._folder) and not following.exists():
+                return False
+        return False
+
+    def _all(self, identity: str) -> list[Path]:
+        return list(self._folder.glob(f"{identity}.*{ENDING}"))
+
+
+def _number(path: Path) -> int:
+    number = path.name.removesuffix(ENDING).rpartition(".")[2]
+    return int(number) if number.isdecimal() else -1

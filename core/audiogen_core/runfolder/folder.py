@@ -1,0 +1,182 @@
+"""The hidden folder of an output folder: what was made there, and what is being made."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.publishing import remove_temporaries
+from audiogen_core.runfolder import HIDDEN
+from audiogen_core.runfolder.claims import Claims
+from audiogen_core.runfolder.journal import ENDING, Journal, Journals, line_of, records_of
+from audiogen_core.runfolder.once import create_once, remove_unfinished
+from audiogen_core.runfolder.workers import ENDING as ALIVE
+from audiogen_core.runfolder.workers import Heartbeat, is_alive, this_worker
+
+SEEDS = "seeds"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the journals say about a file of the output folder.
+
+    Attributes:
+        identity: What it was made from.
+        size: Its bytes; None when it was begun, and nobody knows whether it was finished.
+    """
+
+    identity: str
+    size: int | None
+
+
+class RunFolder:
+    """An output folder, as the runs before this one left it. Reading it changes nothing.
+
+    Args:
+        path: The output folder, which need not exist.
+        anew: Whether to draw another key for seeds.
+
+    Raises:
+        InputError: The key that seeds are drawn from is damaged.
+    """
+
+    def __init__(self, path: Path, *, anew: bool = False) -> None:
+        self.path = path
+        self.hidden = path / HIDDEN
+        self._journals = Journals(self.hidden)
+        self._records: dict[str, Record] = {}
+        self._anew = anew
+        self.key = (None if anew else self._standing_key()) or secrets.token_hex(16)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Reads what other processes have done meanwhile."""
+        for record in self._journals.new_records():
+            match record:
+                case {"begun": str(name), "identity": str(identity)}:
+                    self._records[name] = Record(identity, None)
+                case {"done": str(name), "identity": str(identity), "bytes": int(size)}:
+                    self._records[name] = Record(identity, size)
+
+    def record(self, name: str) -> Record | None:
+        """What the journals say about a file."""
+        return self._records.get(name)
+
+    def _standing_key(self) -> str | None:
+        path = self.hidden / SEEDS
+        try:
+            content = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise InputError(Problem("", f"'{path}' cannot be read: {error.strerror}")) from None
+        for record in records_of(content):
+            if isinstance(key := record.get("key"), str):
+                return key
+        raise InputError(
+            Problem(
+                "",
+                f"'{path}' is damaged, and with it the seeds that were drawn for this folder: "
+                "restore it, or remove it to draw new ones (--new-seeds)",
+            )
+        )
+
+    def open(self) -> OpenFolder:
+        """Makes the folder ready to be worked in.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.hidden.mkdir(parents=True, exist_ok=True)
+        if self._anew:
+            (self.hidden / SEEDS).unlink(missing_ok=True)
+        if not create_once(self.hidden / SEEDS, line_of({"key": self.key})):
+            self.key = self._standing_key() or self.key
+        return OpenFolder(self)
+
+
+class OpenFolder:
+    """An output folder that this process works in, as long as the block lasts."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.claims = Claims(folder.hidden)
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        hidden = self.folder.hidden
+        self._closing.enter_context(Heartbeat(hidden))
+        name = f"{this_worker()}-{secrets.token_hex(4)}{ENDING}"
+        self._journal = self._closing.enter_context(Journal(hidden / name))
+        self._take_over()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing.close()
+
+    def begin(self, name: str, identity: str) -> None:
+        """Writes down that a file is about to be put under this name.
+
+        Raises:
+            OSError: That is not possible: the folder is gone, or the disk is full.
+        """
+        self._journal.path.stat()  # appending to a file that was removed would not fail
+        self._journal.append({"begun": name, "identity": identity})
+
+    def finish(self, name: str, identity: str, size: int) -> None:
+        """Writes down that a file stands whole, and all that belongs to it."""
+        self._journal.append({"done": name, "identity": identity, "bytes": size})
+
+    def fixed_limit(self, settings: str, limit: int) -> int:
+        """How many outputs are sampled together: what was decided first holds for this folder.
+
+        Args:
+            settings: The name of the settings, for a file.
+            limit: What this process would decide.
+        """
+        path = self.folder.hidden / f"{settings}.batch"
+        create_once(path, line_of({"limit": limit}))
+        for record in records_of(path.read_bytes()):
+            if isinstance(standing := record.get("limit"), int) and standing > 0:
+                return standing
+        return limit
+
+    def others(self) -> bool:
+        """Whether other processes work here."""
+        names = [path.name.removesuffix(ALIVE) for path in self.folder.hidden.glob(f"*{ALIVE}")]
+        return any(one != this_worker() and is_alive(one, self.folder.hidden) for one in names)
+
+    def _take_over(self) -> None:
+        """Clears up after processes that were killed, and keeps what they wrote down."""
+        hidden = self.folder.hidden
+
+        def is_dead(worker: str) -> bool:
+            return not is_alive(worker, hidden)
+
+        for path in sorted(hidden.glob(f"*{ENDING}")):
+            worker = path.name.removesuffix(ENDING).rpartition("-")[0]
+            if path == self._journal.path or not is_dead(worker):
+                continue
+            try:
+                records: list[Mapping[str, Any]] = list(records_of(path.read_bytes()))
+            except OSError:
+                continue
+            if records:
+                self._journal.append(*records)
+            path.unlink(missing_ok=True)
+        for path in hidden.glob(f"*{ALIVE}"):
+            if is_dead(path.name.removesuffix(ALIVE)):
+                path.unlink(missing_ok=True)
+        remove_temporaries(self.folder.path, is_dead)
+        remove_unfinished(hidden, is_dead)

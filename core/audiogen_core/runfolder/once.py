@@ -1,0 +1,66 @@
+"""Files that are made once, whole, by one of several processes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from audiogen_core.runfolder.workers import this_worker
+
+ENDING = ".new"
+
+
+def create_once(path: Path, content: bytes) -> bool:
+    """Makes a file with this content, unless there is one: whole from the first moment.
+
+    Args:
+        path: The file.
+        content: What it shall hold.
+
+    Returns:
+        Whether this call made it.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    name = f"{this_worker()}-{secrets.token_hex(8)}{ENDING}"
+    temporary = path.with_name(name)
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links: whole a moment later
+            return _create(path, content)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def remove_unfinished(folder: Path, is_dead: Callable[[str], bool]) -> None:
+    """Removes what processes that were killed left in a folder before it was whole.
+
+    Args:
+        folder: Where they made files.
+        is_dead: Tells of a worker's name whether it is no more.
+    """
+    for path in folder.glob(f"*{ENDING}"):
+        if is_dead(path.name.removesuffix(ENDING).rpartition("-")[0]):
+            path.unlink(missing_ok=True)
+
+
+def _create(path: Path, content: bytes) -> bool:
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    return True

@@ -1,0 +1,155 @@
+"""Which outputs of a plan stand already, and what else stands where they shall."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from audiogen_core.errors import InputError, Problem
+from audiogen_core.jobs import Job
+from audiogen_core.names import same_name
+from audiogen_core.on_existing import OnExisting
+from audiogen_core.runfolder.folder import Record, RunFolder
+
+SHOWN = 3
+"""How many names a message holds."""
+
+
+class State(StrEnum):
+    """How an output stands."""
+
+    FREE = "free"
+    DONE = "done"
+    BEGUN = "begun"
+    """Made from the same, but not whole."""
+    FOREIGN = "foreign"
+    """Something else has its name."""
+
+
+class Standing:
+    """What stands in an output folder.
+
+    Args:
+        folder: The folder.
+        extension: Of the audio files.
+        with_metadata: Whether a JSON file belongs to each.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+
+    def __init__(self, folder: RunFolder, extension: str, *, with_metadata: bool) -> None:
+        self._folder = folder
+        self._extension = extension
+        self._with_metadata = with_metadata
+        try:
+            names = [path.name for path in folder.path.iterdir()]
+        except FileNotFoundError:
+            names = []
+        # Where file systems ignore case or Unicode form, a name is taken by its likes too.
+        self._names = {same_name(name): name for name in names}
+
+    def look_again(self, jobs: Iterable[Job]) -> None:
+        """Sees what has become of some outputs since."""
+        self._folder.refresh()
+        for job in jobs:
+            for ending in (self._extension, ".json"):
+                name = f"{job.stem}{ending}"
+                if os.path.lexists(self._folder.path / name):
+                    self._names[same_name(name)] = name
+                elif self._names.get(same_name(name)) == name:
+                    del self._names[same_name(name)]
+
+    def state(self, job: Job) -> State:
+        """How an output stands."""
+        audio, metadata = self._path(job.stem, self._extension), self._path(job.stem, ".json")
+        if not self._with_metadata:
+            metadata = None
+        if audio is None and metadata is None:
+            return State.FREE
+        record = self._folder.record(f"{job.stem}{self._extension}") or _described(metadata)
+        if record is None or record.identity != job.identity:
+            return State.FOREIGN
+        if audio is None or (metadata is None and self._with_metadata):
+            return State.BEGUN
+        try:
+            whole = audio.lstat().st_size == record.size
+        except OSError:
+            whole = False
+        return State.DONE if whole else State.BEGUN
+
+    def _path(self, stem: str, ending: str) -> Path | None:
+        name = self._names.get(same_name(f"{stem}{ending}"))
+        return None if name is None else self._folder.path / name
+
+
+def _described(path: Path | None) -> Record | None:
+    """What a metadata file says of its output, where no journal does."""
+    try:
+        content = json.loads(path.read_bytes()) if path is not None else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    match content:
+        case {"identity": str(identity), "output": {"bytes": int(size)}}:
+            return Record(identity, size)
+    return None
+
+
+def settle(
+    jobs: Sequence[Job], standing: Standing, on_existing: OnExisting, extension: str
+) -> tuple[tuple[Job, ...], frozenset[int]]:
+    """Decides about outputs whose names are taken.
+
+    Returns:
+        The outputs, with their final names, and the indexes of those that are done.
+
+    Raises:
+        InputError: Some may not be made.
+    """
+    done: set[int] = set()
+    in_the_way: list[Job] = []
+    taken = {same_name(job.stem) for job in jobs}
+    settled: list[Job] = []
+    for planned in jobs:
+        job, state = planned, standing.state(planned)
+        if on_existing is OnExisting.RENAME and state is State.FOREIGN:
+            job, state = _renamed(job, standing, taken)
+        refused = {OnExisting.SKIP: {State.FOREIGN}, OnExisting.ERROR: set(State) - {State.FREE}}
+        if state in refused.get(on_existing, ()):
+            in_the_way.append(job)
+        elif state is State.DONE:
+            done.add(job.index)
+        settled.append(job)
+    if in_the_way:
+        raise InputError(_problem(in_the_way, on_existing, extension))
+    return tuple(settled), frozenset(done)
+
+
+def _renamed(job: Job, standing: Standing, taken: set[str]) -> tuple[Job, State]:
+    number = 1
+    while True:
+        number += 1
+        other = replace(job, stem=f"{job.stem}-{number}")
+        if same_name(other.stem) in taken:
+            continue
+        state = standing.state(other)
+        if state is not State.FOREIGN:
+            taken.add(same_name(other.stem))
+            return other, state
+
+
+def _problem(jobs: Sequence[Job], on_existing: OnExisting, extension: str) -> Problem:
+    names = ", ".join(f"'{job.stem}{extension}' ({job.where})" for job in jobs[:SHOWN])
+    if len(jobs) > SHOWN:
+        names += f" and {len(jobs) - SHOWN} more"
+    if on_existing is OnExisting.ERROR:
+        return Problem("output.output_dir", f"holds what would be made: {names}")
+    return Problem(
+        "output.output_dir",
+        f"holds files of the same names that were made from something else: {names}; "
+        "choose another folder, or --on-existing overwrite to replace them, or rename to keep both",
+    )

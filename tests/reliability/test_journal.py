@@ -1,0 +1,127 @@
+"""The journal, cut and flipped at every byte: what it says is true, or it says nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audiogen_core.errors import InputError
+from audiogen_core.runfolder import HIDDEN
+from audiogen_core.runfolder.folder import RunFolder
+from audiogen_core.runfolder.journal import ENDING, line_of, records_of
+from tests.conftest import Command, local_model
+
+NAMES = ("kick", "snare", "tom")
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of a folder with three outputs, of which the last was begun only."""
+    folder = RunFolder(tmp_path_factory.mktemp("out"))
+    with folder.open() as work:
+        for number, name in enumerate(NAMES):
+            work.begin(f"{name}.wav", f"{number:032x}")
+            if name != NAMES[-1]:
+                work.finish(f"{name}.wav", f"{number:032x}", 1000 + number)
+    (path,) = folder.hidden.glob(f"*{ENDING}")
+    return path
+
+
+def damaged(content: bytes) -> Iterator[bytes]:
+    """The content cut at every byte, and with every bit of every byte flipped."""
+    for place in range(len(content)):
+        yield content[:place]
+        for bit in range(8):
+            yield content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+
+
+def test_damage_never_makes_a_record_wrong(journal: Path, tmp_path: Path) -> None:
+    """Each output is known as it was, as it was a line earlier, or not at all."""
+    hidden = tmp_path / HIDDEN
+    hidden.mkdir()
+    shutil.copy(journal.with_name("seeds"), hidden)
+    states: dict[str, set[object]] = {
+        "kick": {None, ("0" * 32, None), ("0" * 32, 1000)},
+        "snare": {None, (f"{1:032x}", None), (f"{1:032x}", 1001)},
+        "tom": {None, (f"{2:032x}", None)},
+    }
+    seen: dict[str, set[object]] = {name: set() for name in NAMES}
+    copy = hidden / "of-another-1.journal"
+    for content in damaged(journal.read_bytes()):
+        copy.write_bytes(content)
+        folder = RunFolder(tmp_path)
+        for name in NAMES:
+            record = folder.record(f"{name}.wav")
+            seen[name].add(None if record is None else (record.identity, record.size))
+    assert seen == states
+
+
+def test_a_damaged_key_is_recovered_or_refused(journal: Path, tmp_path: Path) -> None:
+    """No damage makes other seeds of the same folder: it is refused, and the message says how."""
+    hidden = tmp_path / HIDDEN
+    hidden.mkdir()
+    content = journal.with_name("seeds").read_bytes()
+    (hidden / "seeds").write_bytes(content)
+    key = RunFolder(tmp_path).key
+    others = list(damaged(content))
+    refused = []
+    for other in others:
+        (hidden / "seeds").write_bytes(other)
+        try:
+            assert RunFolder(tmp_path).key == key
+        except InputError as error:
+            refused.append(str(error))
+    assert len(refused) > 0.9 * len(others)
+    assert all("--new-seeds" in message for message in refused)
+
+
+def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    """Another process's journal is read as it grows."""
+    hidden = tmp_path / HIDDEN
+    hidden.mkdir()
+    folder = RunFolder(tmp_path)
+    line = line_of({"done": "a.wav", "identity": "0" * 32, "bytes": 5})
+    with (hidden / "of-another-1.journal").open("ab", buffering=0) as file:
+        for start in range(len(line)):
+            file.write(line[start : start + 1])
+            folder.refresh()
+            assert (folder.record("a.wav") is not None) == (start == len(line) - 1)
+
+
+def test_names_of_any_kind_come_back() -> None:
+    """Names are kept to the letter, line breaks and lone surrogates too."""
+    for name in ("ü.wav", "a\nb.wav", "\ud800.wav", "\u2028.wav", "x" * 250):
+        (record,) = records_of(line_of({"begun": name, "identity": ""}))
+        assert record["begun"] == name
+
+
+def test_a_lost_journal_costs_nothing_where_there_is_metadata(
+    tiny_model: Path, write_config: Callable[..., Path], audiogen: Command, tmp_path: Path
+) -> None:
+    """The metadata says as much, so that a folder can be passed on without its hidden files."""
+    config = write_config()
+    run: list[Any] = ["generate", *local_model(tiny_model), "--generation-config", config]
+    assert audiogen(*run).code == 0
+    shutil.rmtree(tmp_path / "out" / HIDDEN)
+    again = audiogen(*run)
+    assert (again.code, again.out) == (0, "")
+    assert "nothing to do" in again.err
+
+
+def test_without_metadata_and_journal_a_file_is_foreign(
+    tiny_model: Path, write_config: Callable[..., Path], audiogen: Command, tmp_path: Path
+) -> None:
+    """Nobody knows what it was made from: it is not touched."""
+    config = write_config(output={"save_metadata": False})
+    run: list[Any] = ["generate", *local_model(tiny_model), "--generation-config", config]
+    assert audiogen(*run).code == 0
+    again = audiogen(*run)
+    assert (again.code, again.out) == (0, "")
+    shutil.rmtree(tmp_path / "out" / HIDDEN)
+    refused = audiogen(*run)
+    assert refused.code == 2
+    assert "made from something else" in refused.err

@@ -1,0 +1,105 @@
+"""A run that is asked to stop finishes its file, says what is left, and exits with 130."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.slow,
+]
+
+SCRIPT = """
+import json, os, random, signal, sys, tempfile, time
+from pathlib import Path
+from tests.crashes import BATCH, OUTPUTS, Workshop, contents, ended
+
+number, twice = getattr(signal, sys.argv[1]), sys.argv[2] == "twice"
+rng = random.Random(0)
+ends = []
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    workshop = Workshop(folder)
+    workshop.run(workshop.config(folder / "warm"))
+    started = time.monotonic()
+    workshop.run(workshop.config(folder / "whole"), f"--max-batch={BATCH}")
+    length = time.monotonic() - started
+    wanted = contents(folder / "whole")
+    for moment in range(20):
+        out = folder / f"out{moment}"
+        config = workshop.config(out)
+        pid = workshop.start(config, f"--max-batch={BATCH}")
+        time.sleep(rng.uniform(0.1, 1) * length)
+        os.kill(pid, number)
+        if twice:
+            time.sleep(rng.uniform(0, 0.02))
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        signalled = time.monotonic()
+        code = ended(pid)
+        found = contents(out)
+        ends.append({
+            "code": code,
+            "seconds": time.monotonic() - signalled,
+            "torn": [one for one in found if found[one] != wanted.get(one)],
+            "alone": [one for one in found
+                      if Path(one).with_suffix({".wav": ".json"}.get(Path(one).suffix, ".wav")).name
+                      not in found],
+            "said": config.with_suffix(".log").read_text(),
+        })
+        again = workshop.run(config, f"--max-batch={BATCH}")
+        ends[-1]["again"] = again == 0 and contents(out) == wanted
+print(json.dumps(ends))
+"""
+
+
+def ends(name: str, how: str) -> list[dict[str, object]]:
+    """What came of 20 runs that were signalled at random moments."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, name, how],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_run_in_order(name: str) -> None:
+    """At 20 random moments: nothing torn, exit code 130, and the same command goes on."""
+    found = ends(name, "once")
+    stopped = [one for one in found if one["code"] == 130]
+    assert len(stopped) >= 10
+    for one in found:
+        # What ended before the signal, or before it could be told from being started.
+        assert one["code"] in {0, 130, -getattr(signal, name)}, one["said"]
+        assert one["torn"] == []
+        assert one["again"], one["said"]
+    for one in stopped:
+        assert one["alone"] == []
+        assert "interrupted" in str(one["said"])
+    counts = [
+        re.search(r"interrupted: (\d+) written, (\d+) left", str(one["said"])) for one in found
+    ]
+    assert any(count and int(count[1]) + int(count[2]) == 12 for count in counts)
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    """Whoever insists is not made to wait, and still nothing is torn under a final name."""
+    for one in ends("SIGTERM", "twice"):
+        torn = [name for name in one["torn"] if not name.startswith(".audiogen-")]  # type: ignore[attr-defined]
+        assert torn == []
+        assert one["seconds"] < 1  # type: ignore[operator]
+        assert one["again"], one["said"]

@@ -1,0 +1,80 @@
+"""Several processes on one folder share its work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.slow,
+]
+
+SCRIPT = """
+import json, os, random, signal, sys, tempfile, time
+from pathlib import Path
+from tests.crashes import Workshop, contents, ended
+
+items, processes, killed = map(int, sys.argv[1:])
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    workshop = Workshop(folder)
+    def config(out, **more):
+        return workshop.config(out, outputs=items, seed=-1, steps=1, cfg_scale=1.0, **more)
+    out = folder / "together"
+    started = time.monotonic()
+    pids = [workshop.start(config(out), "--max-batch=10") for _ in range(processes)]
+    for pid in pids[:killed]:
+        time.sleep(1)
+        os.kill(pid, signal.SIGKILL)
+    codes = [ended(pid) for pid in pids]
+    found = contents(out)
+    made = len(config(out).with_suffix(".count").read_text())
+    hidden = sorted(path.suffix or path.name for path in (out / ".audiogen").iterdir())
+    # The same alone, with the same key for seeds.
+    (folder / "alone" / ".audiogen").mkdir(parents=True)
+    key = (out / ".audiogen" / "seeds").read_bytes()
+    (folder / "alone" / ".audiogen" / "seeds").write_bytes(key)
+    alone = workshop.run(config(folder / "alone"), "--max-batch=10")
+    same = contents(folder / "alone") == found
+    log = config(out).with_suffix(".log").read_text()
+print(json.dumps({"codes": codes, "files": len(found), "made": made, "same": same,
+                  "hidden": hidden, "alone": alone, "log": log[-2000:]}))
+"""
+
+
+def together(items: int, processes: int, killed: int) -> dict[str, object]:
+    """What came of several processes that were started at once, some of them killed."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(items), str(processes), str(killed)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
+
+
+def test_eight_processes_share_500_outputs() -> None:
+    """Each is made once, all processes end well, and the files are those of one process alone."""
+    report = together(500, 8, 0)
+    assert report["codes"] == [0] * 8, report["log"]
+    assert report["files"] == 1000
+    assert report["made"] == 500
+    assert report["same"]
+    assert set(report["hidden"]) == {".journal", ".batch", "seeds"}  # type: ignore[call-overload]
+
+
+def test_the_work_of_killed_processes_is_taken_over() -> None:
+    """The others make what the dead had claimed, within the same run."""
+    report = together(120, 4, 2)
+    assert report["codes"] == [-9, -9, 0, 0], report["log"]
+    assert report["files"] == 240
+    assert report["same"]
+    assert report["made"] <= 120 + 2 * 10  # type: ignore[operator]
