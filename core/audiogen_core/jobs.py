@@ -9,7 +9,7 @@ from typing import Any
 
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
-from audiogen_core.errors import InputError, Problem, did_you_mean, listed, nearest
+from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed, nearest
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.models.config import ModelConfig
@@ -21,8 +21,8 @@ from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 ValueCheck = Callable[[Any], None]
 """Raises a ValueError for a conditioning value that cannot be used."""
 
-MAX_PROBLEMS = 50
-"""Enough to see what is wrong with a long input."""
+MAX_OUTPUTS = 100_000
+"""Of one run, which makes them all in one go: they would take months."""
 
 MAX_SECONDS = 10**9
 """More than any audio lasts, and little enough to calculate with."""
@@ -82,6 +82,9 @@ def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManag
     seeds = _Seeds()
     jobs: list[Job] = []
     for planned in samples:
+        if len(jobs) + config.generation.batch_size > MAX_OUTPUTS:
+            what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
+            raise InputError(Problem("input", what), config.origin)
         for copy in range(config.generation.batch_size):
             seed = seeds.of(planned.seed, copy)
             values, generation = planned.values, planned.settings.described(seed)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from audiogen_core import strict_yaml
 from audiogen_core.config_file import read_config_file
 from audiogen_core.errors import InputError
-from audiogen_core.strict_data import MAX_BYTES, MAX_DEPTH
+from audiogen_core.strict_data import MAX_DEPTH, MAX_HANDWRITTEN_BYTES
 from audiogen_core.strict_toml import parse_toml
 from audiogen_core.strict_yaml import parse_yaml
 
@@ -180,8 +180,8 @@ def test_what_toml_refuses(text: str, message: str) -> None:
 @pytest.mark.parametrize("parse", [parse_yaml, parse_toml])
 def test_size_and_text(parse: Any) -> None:
     """Too large a file and one that is not UTF-8 are refused before they are parsed."""
-    with pytest.raises(InputError, match="is larger than 64 MiB"):
-        parse(b" " * (MAX_BYTES + 1), "x", "config")
+    with pytest.raises(InputError, match="is larger than 128 KiB"):
+        parse(b" " * (MAX_HANDWRITTEN_BYTES + 1), "x", "config")
     with pytest.raises(InputError, match=r"is not UTF-8 text \(byte 4\)"):
         parse(b"a = \xff", "x", "config")
 
