@@ -55,7 +55,7 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise ValueError(f"file '{path}' is not a .npy file") from None
     if dtype.hasobject:
         raise ValueError(f"file '{path}' holds Python objects, which are refused")
-    if any(length < 0 for length in shape):
+    if any(type(length) is not int or length < 0 for length in shape):  # True is none
         raise ValueError(f"file '{path}' is not a .npy file")
     if left < (size := math.prod(shape, start=dtype.itemsize)):
         raise ValueError(f"file '{path}' is cut short: {left} bytes of data, {size} expected")

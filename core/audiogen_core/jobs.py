@@ -82,9 +82,6 @@ def plan_jobs(config: GenerationConfig, model: ModelConfig, plugins: PluginManag
     seeds = _Seeds()
     jobs: list[Job] = []
     for planned in samples:
-        if len(jobs) + config.generation.batch_size > MAX_OUTPUTS:
-            what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
-            raise InputError(Problem("input", what), config.origin)
         for copy in range(config.generation.batch_size):
             seed = seeds.of(planned.seed, copy)
             values, generation = planned.values, planned.settings.described(seed)
@@ -155,7 +152,7 @@ class _Samples:
         usable = self._check_section()
         misspelt = self._check_keys(defaults, "conditioning_defaults", self._known)
         try:
-            for sample in self._config.source.samples():
+            for sample in self._few_enough():
                 own = {key: one for key, one in sample.values.items() if key in self._own}
                 given = {key: one for key, one in sample.values.items() if key not in own}
                 values = {**defaults, **given}
@@ -172,6 +169,24 @@ class _Samples:
         if self._problems:
             more = len(self._problems) >= MAX_PROBLEMS
             raise InputError(list(self._problems), self._config.origin, more=more)
+
+    def _few_enough(self) -> Iterator[Sample]:
+        """The samples, counted before any is checked: a grid asks for billions in a few bytes."""
+        most = MAX_OUTPUTS // self._config.generation.batch_size
+        samples: list[Sample] = []
+        failed: InputError | None = None
+        try:
+            for sample in self._config.source.samples():
+                samples.append(sample)
+                if len(samples) > most:
+                    samples.clear()
+                    what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
+                    raise InputError(Problem("input", what))
+        except InputError as error:
+            failed = error
+        yield from samples
+        if failed is not None:
+            raise failed
 
     def notes(self) -> tuple[str, ...]:
         seconds = self._model.samples / self._model.sample_rate
