@@ -40,7 +40,12 @@ CASES = {
 MAX_SECONDS = 2
 MAX_MEGABYTES = 500
 
-STRATEGIES = ("prompt", "verbose", "audio_prompt")
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "prompt": {},
+    "verbose": {},
+    "audio_prompt": {},
+    "template": {"template": "{prompt}{audio_prompt:slug40}"},
+}
 ENDING = ".flac"
 RESERVED = {
     "con", "prn", "aux", "nul", "conin$", "conout$",
@@ -51,8 +56,8 @@ PIECES = (
     "\ud800", "\udfff", "\u200f", "\u202e", "\u2066", "\ufeff", "\u2028", "CON", "nul", "Aux.txt",
     "COM1", "lpt¹", "CONIN$", "é", "e\u0301", "É", "ß", "SS", "ẞ", "\u017f", "K", "k", "ǆ", "İ",
     "i\u0307", "\u03c2", "\u03c3", "ﬁ", "fi", "\ud55c", "\u1112\u1161\u11ab", "🎷", "a", "A",
-    "jazz", "?", "*", "|", '"', "<", ">", "%", "-2", "é" * 120, "🎷" * 70, "x" * 240, "\u0344", "\ue000",
-    "\U0010ffff",
+    "jazz", "?", "*", "|", '"', "<", ">", "%", "-2", "é" * 120, "🎷" * 70, "x" * 240, "\u0344",
+    "\ue000", "\U0010ffff",
 )  # fmt: skip
 
 
@@ -76,7 +81,10 @@ def test_ten_thousand_names(tmp_path: Path) -> None:
     """Whatever the prompts are, every output gets a file of its own in the output folder."""
     folder = tmp_path / "out"
     folder.mkdir()
-    strategies = [installed_plugins().naming.load(name)() for name in STRATEGIES]
+    plugins = {name: installed_plugins().naming.load(name) for name in STRATEGIES}
+    strategies = [
+        plugin(plugin.Options.model_validate(STRATEGIES[name])) for name, plugin in plugins.items()
+    ]
     names = UniqueNames()
     texts = list(hostile_texts(10_000))
     for index, text in enumerate(texts):

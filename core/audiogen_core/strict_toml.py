@@ -19,7 +19,7 @@ from audiogen_core.strict_data import (
 )
 
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
-_DEEP_KEY = re.compile(rf"{_PART}(?:\.[ \t]*+{_PART}){{{MAX_DEPTH}}}", re.ASCII)
+_DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:\.[ \t]*+{_PART}){{{MAX_DEPTH}}}", re.ASCII)
 """A dotted key that tomllib would take time for that grows with the square of its parts."""
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|(end of document))\)$")
