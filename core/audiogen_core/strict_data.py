@@ -16,7 +16,7 @@ MAX_BYTES = 4 * 2**20
 MAX_HANDWRITTEN_BYTES = 128 * 2**10
 """The same for TOML and YAML, whose readers need seconds for a MiB of the worst."""
 
-MAX_VALUES = 250_000
+MAX_VALUES = 100_000
 """How many values a config may hold: more samples belong in a file of their own."""
 
 MAX_KEYS = 1000

@@ -245,7 +245,7 @@ def test_dots_in_text_are_no_keys() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"[" + b"[]," * 300_000 + b"1]", "holds more than 250,000 values"),
+        (b"[" + b"[]," * 300_000 + b"1]", "holds more than 100,000 values"),
         (json.dumps({str(i): i for i in range(1001)}).encode(), "has 1001 keys, more than 1000"),
         (b"[" + b"NaN," * 1000 + b"1]", "50 problems or more"),
         (b"{" + b'"a":1,' * 1000 + b'"a":1}', "a: appears twice in one object"),
