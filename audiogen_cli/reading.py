@@ -9,6 +9,7 @@ from audiogen_core.config import GenerationConfig, parse_config
 from audiogen_core.config_file import read_config_file
 from audiogen_core.errors import UsageError
 from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.strict_data import MAX_BYTES
 from audiogen_core.strict_json import parse_json
 
 
@@ -33,7 +34,7 @@ def read_config(path: Path, plugins: PluginManager, given_as: str = "-") -> Gene
 
 
 def _standard_input(given_as: str) -> bytes:
-    """Everything that stands in it.
+    """Everything that stands in it, up to one byte more than a config may have.
 
     Raises:
         UsageError: It is closed, or cannot be read.
@@ -41,6 +42,6 @@ def _standard_input(given_as: str) -> bytes:
     if sys.stdin is None:
         raise UsageError(f"{given_as}: standard input is closed")
     try:
-        return sys.stdin.buffer.read()
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{given_as}: standard input cannot be read: {error.strerror}") from None

@@ -29,6 +29,9 @@ from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
 
 MAX_SEED = 2**63 - 1
+MAX_CHAIN = 100
+"""Post-processors or observers of one run."""
+
 T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound=PluginOptions)
 
@@ -85,10 +88,14 @@ class OutputSection(PluginOptions):
     save_metadata: bool = Field(True, description="Whether to write a JSON file beside the audio.")
     cut_to_seconds_total: bool = Field(True, description="Whether to trim to seconds_total.")
     post_processing: list[PluginName] | None = Field(
-        None, description="Post-processors, in their order; peak, then trim by default."
+        None,
+        max_length=MAX_CHAIN,
+        description="Post-processors, in their order; peak, then trim by default.",
     )
 
-    observers: list[PluginName] = Field([], description="Observers, told how the run goes.")
+    observers: list[PluginName] = Field(
+        [], max_length=MAX_CHAIN, description="Observers, told how the run goes."
+    )
 
     @field_validator("output_dir")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import stat
 from pathlib import Path
@@ -12,6 +13,12 @@ import numpy.typing as npt
 
 from audiogen_core.options import shown
 
+MAX_HEADER_BYTES = 16 * 2**10
+"""Numpy writes headers of 128 bytes, and reads none of more than 10,000 characters."""
+
+MAX_DATA_BYTES = 64 * 2**20
+"""An embedding takes a few hundred bytes a second of audio, so this is hours."""
+
 FLOAT_BYTES = (2, 4, 8)
 """The sizes of the floating-point types that every machine has, in bytes."""
 
@@ -20,8 +27,8 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """The shape and type of the array in a ``.npy`` file.
 
     Raises:
-        ValueError: There is no such file, it is no ``.npy`` file, it holds Python objects or it
-            is shorter than its header says.
+        ValueError: There is no such file, it is no ``.npy`` file, it holds Python objects, it is
+            shorter than its header says or larger than `MAX_DATA_BYTES`.
     """
     if not isinstance(path, str) or not path:
         raise ValueError(f"must be the path of a .npy file, not {shown(path)}")
@@ -30,14 +37,16 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise ValueError(f"'{path}' {what}")
     try:
         with file.open("rb") as stream:
-            version = np.lib.format.read_magic(stream)
+            # No more than this, whatever length the header claims for itself.
+            start = io.BytesIO(stream.read(MAX_HEADER_BYTES))
+            version = np.lib.format.read_magic(start)
             read = (
                 np.lib.format.read_array_header_1_0
                 if version == (1, 0)
                 else np.lib.format.read_array_header_2_0
             )
-            shape, _, dtype = read(stream)
-            left = file.stat().st_size - stream.tell()
+            shape, _, dtype = read(start)
+            left = file.stat().st_size - start.tell()
     except FileNotFoundError:
         raise ValueError(f"file '{path}' does not exist") from None
     except OSError as error:
@@ -46,10 +55,12 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise ValueError(f"file '{path}' is not a .npy file") from None
     if dtype.hasobject:
         raise ValueError(f"file '{path}' holds Python objects, which are refused")
-    if any(length < 0 for length in shape):
+    if any(type(length) is not int or length < 0 for length in shape):  # True is none
         raise ValueError(f"file '{path}' is not a .npy file")
     if left < (size := math.prod(shape, start=dtype.itemsize)):
         raise ValueError(f"file '{path}' is cut short: {left} bytes of data, {size} expected")
+    if size > MAX_DATA_BYTES:
+        raise ValueError(f"file '{path}' holds more than {MAX_DATA_BYTES >> 20} MiB")
     return shape, dtype
 
 

@@ -12,6 +12,15 @@ EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
 EXIT_INTERRUPTED = 130
 
+MAX_PROBLEMS = 50
+"""Enough to see what is wrong with a long input."""
+
+MAX_PROBLEM_LENGTH = 4000
+"""In characters: enough to list all that is allowed, and no more than a reader's screen holds."""
+
+MAX_WORD_LENGTH = 100
+"""Longer words are no misspelt ones; comparing them takes time that grows with their square."""
+
 
 class AudiogenError(Exception):
     """An error with a message made for the user: printed without a traceback.
@@ -42,7 +51,11 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" if self.where else self.what
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        if len(text) > MAX_PROBLEM_LENGTH:
+            text = f"{text[:MAX_PROBLEM_LENGTH]}..."
+        # It may quote a file that nobody trusts: what steers a terminal is shown, not obeyed.
+        return "".join(one if one.isprintable() else _escaped(one) for one in text)
 
     def below(self, path: str) -> Problem:
         """The same, at a place below ``path``."""
@@ -53,7 +66,7 @@ class InputError(UsageError):
     """One or more problems of a config, a prompts file, an embedding or a checkpoint.
 
     Args:
-        problems: What is wrong.
+        problems: What is wrong; the first `MAX_PROBLEMS` are kept.
         source: The file that it is wrong in.
         more: Whether there may be more that was not looked for.
     """
@@ -61,9 +74,10 @@ class InputError(UsageError):
     def __init__(
         self, problems: Sequence[Problem] | Problem, source: str = "", *, more: bool = False
     ) -> None:
-        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        found = [problems] if isinstance(problems, Problem) else list(problems)
+        self.problems = found[:MAX_PROBLEMS]
         self.source = source
-        self.more = more
+        self.more = more or len(found) > MAX_PROBLEMS
         super().__init__(self._message())
 
     def _message(self) -> str:
@@ -83,6 +97,10 @@ class UnavailableError(InputError):
     exit_code = EXIT_RUN_FAILED
 
 
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
 def listed(names: Iterable[str]) -> str:
     """The names, quoted and separated by commas, for a message: ``'a', 'b'``."""
     return ", ".join(f"'{name}'" for name in names)
@@ -90,7 +108,9 @@ def listed(names: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that is most like ``word``; None where none is near."""
-    by_folded = {name.casefold(): name for name in known}
+    if len(word) > MAX_WORD_LENGTH:
+        return None
+    by_folded = {name.casefold(): name for name in known if len(name) <= MAX_WORD_LENGTH}
     near = get_close_matches(word.casefold(), list(by_folded), n=1, cutoff=0.6)
     return by_folded[near[0]] if near else None
 

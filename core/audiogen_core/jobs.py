@@ -9,7 +9,7 @@ from typing import Any
 
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
-from audiogen_core.errors import InputError, Problem, did_you_mean, listed, nearest
+from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed, nearest
 from audiogen_core.identity import Identities
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
@@ -23,8 +23,8 @@ from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 ValueCheck = Callable[[Any], None]
 """Raises a ValueError for a conditioning value that cannot be used."""
 
-MAX_PROBLEMS = 50
-"""Enough to see what is wrong with a long input."""
+MAX_OUTPUTS = 100_000
+"""Of one run, which makes them all in one go: they would take months."""
 
 MAX_SECONDS = 10**9
 """More than any audio lasts, and little enough to calculate with."""
@@ -179,7 +179,7 @@ class _Samples:
         usable = self._check_section()
         misspelt = self._check_keys(defaults, "conditioning_defaults", self._known)
         try:
-            for sample in self._config.source.samples():
+            for sample in self._few_enough():
                 own = {key: one for key, one in sample.values.items() if key in self._own}
                 given = {key: one for key, one in sample.values.items() if key not in own}
                 values = {**defaults, **given}
@@ -196,6 +196,24 @@ class _Samples:
         if self._problems:
             more = len(self._problems) >= MAX_PROBLEMS
             raise InputError(list(self._problems), self._config.origin, more=more)
+
+    def _few_enough(self) -> Iterator[Sample]:
+        """The samples, counted before any is checked: a grid asks for billions in a few bytes."""
+        most = MAX_OUTPUTS // self._config.generation.batch_size
+        samples: list[Sample] = []
+        failed: InputError | None = None
+        try:
+            for sample in self._config.source.samples():
+                samples.append(sample)
+                if len(samples) > most:
+                    samples.clear()
+                    what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
+                    raise InputError(Problem("input", what))
+        except InputError as error:
+            failed = error
+        yield from samples
+        if failed is not None:
+            raise failed
 
     def notes(self) -> tuple[str, ...]:
         seconds = self._model.samples / self._model.sample_rate

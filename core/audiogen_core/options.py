@@ -76,6 +76,7 @@ def json_path(where: str, parts: Sequence[str | int]) -> str:
             path += f"[{part}]"
         else:
             name = part if part and part.isprintable() else repr(part)
+            name = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}..."
             path += f".{name}" if path else name
     return path
 

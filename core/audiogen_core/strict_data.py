@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,20 @@ from typing import Any
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.options import json_path, shown
 
-MAX_BYTES = 64 * 1024 * 1024
-"""A larger file is no config."""
+MAX_BYTES = 4 * 2**20
+"""A larger file is no config. Data takes up to thirty times the memory of its text."""
+
+MAX_HANDWRITTEN_BYTES = 128 * 2**10
+"""The same for TOML and YAML, whose readers need seconds for a MiB of the worst."""
+
+MAX_VALUES = 100_000
+"""How many values a config may hold: more samples belong in a file of their own."""
+
+MAX_KEYS = 1000
+"""How many keys an object may have: every one that is unknown is compared with all known ones."""
+
+MAX_INTEGER_BITS = 14_000
+"""As many as the 4,300 digits hold up to which Python writes whole numbers."""
 
 MAX_DEPTH = 64
 """How many objects and lists may stand in each other."""
@@ -48,14 +59,14 @@ def read_file(path: Path, what: str) -> bytes:
         ) from None
 
 
-def decode(data: bytes, source: str, what: str) -> str:
+def decode(data: bytes, source: str, what: str, max_bytes: int = MAX_BYTES) -> str:
     """The text of a file, without its byte-order mark.
 
     Raises:
         InputError: It is too large, empty, or not UTF-8.
     """
-    if len(data) > MAX_BYTES:
-        raise InputError(Problem("", f"{what} is larger than {MAX_BYTES >> 20} MiB"), source)
+    if len(data) > max_bytes:
+        raise InputError(Problem("", f"{what} is larger than {max_bytes >> 10} KiB"), source)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -94,31 +105,64 @@ def check_data(parsed: Any, source: str, what: str) -> Any:
     Raises:
         InputError: With the JSON path of everything that may not.
     """
+    checks = _Checks()
     try:
-        problems = list(_problems(parsed))
+        checks.check(parsed, ())
     except RecursionError:
         raise too_deep(source, what) from None
-    if problems:
-        raise InputError(problems, source)
+    except _TooManyError:
+        why = f"{what} holds more than {MAX_VALUES:,} values: put samples into a file of their own"
+        raise InputError(Problem("", why), source) from None
+    if checks.problems:
+        raise InputError(checks.problems, source)
     return parsed
 
 
-def _problems(value: Any, path: str = "", depth: int = 0) -> Iterator[Problem]:
-    if depth >= MAX_DEPTH and isinstance(value, list | dict):
-        raise RecursionError
-    if isinstance(value, Refused):
-        yield Problem(path, value.why)
-    elif isinstance(value, str):
-        if why := _broken_text(value):
-            yield Problem(path, why)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _problems(item, json_path(path, [index]), depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
+class _TooManyError(Exception):
+    """There are more than `MAX_VALUES`."""
+
+
+class _Checks:
+    """Looks at every value; places are only written out where something is wrong."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._count = 0
+
+    def check(self, value: Any, place: tuple[str | int, ...]) -> None:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise _TooManyError
+        if isinstance(value, list | dict):
+            if len(place) >= MAX_DEPTH:
+                raise RecursionError
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            if isinstance(value, dict):
+                self._check_keys(value, place)
+            for key, item in items:
+                self.check(item, (*place, key))
+        elif why := _why_refused(value):
+            self._refuse(place, why)
+
+    def _check_keys(self, value: dict[str, Any], place: tuple[str | int, ...]) -> None:
+        if len(value) > MAX_KEYS:
+            self._refuse(place, f"has {len(value)} keys, more than {MAX_KEYS}")
+        for key in value:
             if why := _broken_text(key):
-                yield Problem(path, f"key {shown(key)} {why}")
-            yield from _problems(item, json_path(path, [key]), depth + 1)
+                self._refuse(place, f"key {shown(key)} {why}")
+
+    def _refuse(self, place: tuple[str | int, ...], why: str) -> None:
+        self.problems.append(Problem(json_path("", place), why))
+
+
+def _why_refused(value: Any) -> str:
+    if isinstance(value, Refused):
+        return value.why
+    if isinstance(value, str):
+        return _broken_text(value)
+    if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
+        return "is a whole number with too many digits"
+    return ""
 
 
 def _broken_text(text: str) -> str:

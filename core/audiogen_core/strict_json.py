@@ -17,6 +17,11 @@ from audiogen_core.strict_data import (
     too_deep,
 )
 
+_NO_NUMBERS = {
+    name: Refused(f"{name} is not a JSON number") for name in ("NaN", "Infinity", "-Infinity")
+}
+_TWICE = Refused("appears twice in one object")
+
 
 def read_json(path: Path, what: str) -> Any:
     """Reads a JSON file.
@@ -42,7 +47,7 @@ def parse_json(data: bytes, source: str, what: str) -> Any:
         parsed = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_constant=lambda name: Refused(f"{name} is not a JSON number"),
+            parse_constant=_NO_NUMBERS.__getitem__,
             parse_float=float_of,
             parse_int=int_of,
         )
@@ -59,5 +64,5 @@ def parse_json(data: bytes, source: str, what: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
-        found[key] = Refused("appears twice in one object") if key in found else value
+        found[key] = _TWICE if key in found else value
     return found

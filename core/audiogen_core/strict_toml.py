@@ -8,7 +8,19 @@ from datetime import date, datetime, time
 from typing import Any
 
 from audiogen_core.errors import InputError, Problem
-from audiogen_core.strict_data import Refused, check_data, decode, float_of, too_deep
+from audiogen_core.strict_data import (
+    MAX_DEPTH,
+    MAX_HANDWRITTEN_BYTES,
+    Refused,
+    check_data,
+    decode,
+    float_of,
+    too_deep,
+)
+
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_DEEP_KEY = re.compile(rf"(?<![\w-]){_PART}(?:\.[ \t]*+{_PART}){{{MAX_DEPTH}}}", re.ASCII)
+"""A dotted key that tomllib would take time for that grows with the square of its parts."""
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|(end of document))\)$")
 
@@ -19,9 +31,11 @@ def parse_toml(data: bytes, source: str, what: str) -> Any:
     Raises:
         InputError: With line and column, or with the path of everything that is wrong.
     """
-    text = decode(data, source, what)
+    text = decode(data, source, what, MAX_HANDWRITTEN_BYTES)
+    if _DEEP_KEY.search(text):
+        raise too_deep(source, what)
     try:
-        parsed = tomllib.loads(text, parse_float=_number)
+        parsed = _without_dates(tomllib.loads(text, parse_float=_number))
     except tomllib.TOMLDecodeError as error:
         raise InputError(_syntax_problem(str(error), text), source) from None
     except RecursionError:
@@ -30,7 +44,7 @@ def parse_toml(data: bytes, source: str, what: str) -> Any:
         raise InputError(
             Problem("", "not valid TOML: a number has too many digits, or a date is none"), source
         ) from None
-    return check_data(_without_dates(parsed), source, what)
+    return check_data(parsed, source, what)
 
 
 def _number(digits: str) -> float | Refused:

@@ -16,6 +16,7 @@ from audiogen_core.errors import InputError, Problem
 from audiogen_core.options import shown
 from audiogen_core.strict_data import (
     MAX_DEPTH,
+    MAX_HANDWRITTEN_BYTES,
     Refused,
     check_data,
     decode,
@@ -44,7 +45,7 @@ def parse_yaml(data: bytes, source: str, what: str) -> Any:
     Raises:
         InputError: With line and column, or with the path of everything that is wrong.
     """
-    text = decode(data, source, what)
+    text = decode(data, source, what, MAX_HANDWRITTEN_BYTES)
     try:
         parsed = _Reader(yaml.parse(text, Loader=_LOADER)).document()
     except yaml.reader.ReaderError as error:

@@ -290,7 +290,7 @@ JSON = [
     in_config(
         "larger than any config",
         b"{}",
-        "generation config is larger than 64 MiB",
+        "generation config is larger than 4096 KiB",
         prepare=lambda: os.truncate("config.json", (64 << 20) + 1),
     ),
     in_config(
@@ -335,7 +335,7 @@ JSON = [
     ),
     Case(
         "an endless file",
-        "/dev/zero: generation config is larger than 64 MiB",
+        "/dev/zero: generation config is larger than 4096 KiB",
         args=("--generation-config", "/dev/zero"),
         only=POSIX,
     ),
@@ -1653,7 +1653,7 @@ MODEL = [
         "t5 folder without d_model",
         (
             "model/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
-            "'model/t5' is no T5: its config has no d_model"
+            "'model/t5' is no T5: its config has no d_model from 1 to 65536"
         ),
         files={"model/t5/config.json": b'{"model_type": "bert"}'},
     ),
@@ -1818,7 +1818,7 @@ class Weights:
 
 
 DAMAGED = "is cut short, damaged, or no safetensors file"
-DAMAGED_CKPT = "is cut short, damaged, or no checkpoint of torch.save"
+DAMAGED_CKPT = "is cut short, damaged, or no checkpoint of torch.save (PyTorch 1.6 or newer)"
 OBJECTS = (
     "holds Python objects besides tensors, which are refused because reading them could run code; "
     "convert it to safetensors where you trust it"
@@ -1893,12 +1893,12 @@ CHECKPOINTS = [
     ),
     Weights(
         "a .ckpt of old with code",
-        OBJECTS,
+        DAMAGED_CKPT,
         lambda tensors: pickled({**tensors, "x": Payload()}, zipped=False),
         "bad.pt",
     ),
     Weights(
-        "a pickle with code", OBJECTS, lambda _: pickle.dumps(Payload(), protocol=2), "bad.pth"
+        "a pickle with code", DAMAGED_CKPT, lambda _: pickle.dumps(Payload(), protocol=2), "bad.pth"
     ),
     Weights(
         "a new pickle with code",

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from audiogen_core import strict_yaml
 from audiogen_core.config_file import read_config_file
 from audiogen_core.errors import InputError
-from audiogen_core.strict_data import MAX_BYTES, MAX_DEPTH
+from audiogen_core.strict_data import MAX_DEPTH, MAX_HANDWRITTEN_BYTES
+from audiogen_core.strict_json import parse_json
 from audiogen_core.strict_toml import parse_toml
 from audiogen_core.strict_yaml import parse_yaml
 
@@ -180,8 +181,8 @@ def test_what_toml_refuses(text: str, message: str) -> None:
 @pytest.mark.parametrize("parse", [parse_yaml, parse_toml])
 def test_size_and_text(parse: Any) -> None:
     """Too large a file and one that is not UTF-8 are refused before they are parsed."""
-    with pytest.raises(InputError, match="is larger than 64 MiB"):
-        parse(b" " * (MAX_BYTES + 1), "x", "config")
+    with pytest.raises(InputError, match="is larger than 128 KiB"):
+        parse(b" " * (MAX_HANDWRITTEN_BYTES + 1), "x", "config")
     with pytest.raises(InputError, match=r"is not UTF-8 text \(byte 4\)"):
         parse(b"a = \xff", "x", "config")
 
@@ -214,3 +215,44 @@ def test_neither_ever_crashes(data: bytes) -> None:
     for parse in (parse_yaml, parse_toml):
         with suppress(InputError):
             json.dumps(parse(data, "x", "config"), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (".".join(["a"] * 500) + " = 1", "nested too deeply, more than 64 levels"),
+        ("[" + ".".join(["a"] * 500) + "]", "nested too deeply, more than 64 levels"),
+        ("a = 0x" + "f" * 5000, "a: is a whole number with too many digits"),
+        ("a = [" + "0," * 60_000 + "]", None),
+        ("".join(f"a{index} = 1\n" for index in range(2000)), "has 2000 keys, more than 1000"),
+    ],
+)
+def test_toml_bombs(text: str, message: str | None) -> None:
+    """What TOML can say shortly and nobody would is refused as in any other format."""
+    if message is None:
+        assert len(parse_toml(text.encode(), "x", "config")["a"]) == 60_000
+        return
+    with pytest.raises(InputError, match=message):
+        parse_toml(text.encode(), "x", "config")
+
+
+def test_dots_in_text_are_no_keys() -> None:
+    """A text of many words and dots is read as it is."""
+    text = "one. two. three " * 100 + "." * 200 + "a" * 100_000
+    assert parse_toml(f"a = '{text}'".encode(), "x", "config") == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"[" + b"[]," * 300_000 + b"1]", "holds more than 100,000 values"),
+        (json.dumps({str(i): i for i in range(1001)}).encode(), "has 1001 keys, more than 1000"),
+        (b"[" + b"NaN," * 1000 + b"1]", "50 problems or more"),
+        (b"{" + b'"a":1,' * 1000 + b'"a":1}', "a: appears twice in one object"),
+        (b"9" * 5000, "is a whole number with too many digits"),
+    ],
+)
+def test_json_bombs(text: bytes, message: str) -> None:
+    """JSON of too many values, keys or digits is refused, and not every problem listed."""
+    with pytest.raises(InputError, match=message):
+        parse_json(text, "x", "config")

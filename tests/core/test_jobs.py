@@ -9,8 +9,8 @@ import pytest
 
 from audiogen_core import seeds
 from audiogen_core.config import parse_config
-from audiogen_core.errors import InputError
-from audiogen_core.jobs import MAX_PROBLEMS, Job, Plan, plan_jobs
+from audiogen_core.errors import MAX_PROBLEMS, InputError
+from audiogen_core.jobs import Job, Plan, plan_jobs
 from audiogen_core.models.config import parse_model_config
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.testing.tiny_model import tiny_config

@@ -421,7 +421,7 @@ def test_a_text_encoder_that_is_nowhere_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "cannot be read"), ("[]", "holds no JSON object"), ("{}", "is no T5")],
+    [("{", "not valid JSON"), ("[]", "holds no JSON object"), ("{}", "is no T5")],
 )
 def test_a_config_of_something_else_is_an_error(content: str, message: str, tmp_path: Path) -> None:
     """What is found but unusable is named."""

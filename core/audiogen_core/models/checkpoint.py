@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import warnings
 import zipfile
@@ -16,8 +17,22 @@ from torch import Tensor, nn
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.models.source import check_checkpoint_path
 
+MAX_INDEX_BYTES = 4 * 2**20
+"""What names the tensors of a file and says where they are: enough for thirty thousand."""
+
+MAX_PICKLE_BYTES = 2**20
+"""The same in a pickle, where it may be a program: torch runs one of this size in a second."""
+
 EMA_OF_DIFFUSION = "diffusion_ema.ema_model."
 EMA_OF_AUTOENCODER = "autoencoder_ema.ema_model."
+
+FLOATS = frozenset(
+    {
+        torch.float64, torch.float32, torch.float16, torch.bfloat16,
+        torch.float8_e4m3fn, torch.float8_e5m2,
+    }
+)  # fmt: skip
+"""The types of numbers that weights may have; each can be converted to any other."""
 
 
 class Checkpoint(ABC):
@@ -32,7 +47,11 @@ class Checkpoint(ABC):
 
     @abstractmethod
     def tensor(self, name: str) -> Tensor:
-        """A tensor by its name in the file, mapped from the disk where the format allows it."""
+        """A tensor by its name in the file, mapped from the disk where the format allows it.
+
+        Raises:
+            InputError: It is of a type that cannot be read.
+        """
 
 
 class SafetensorsCheckpoint(Checkpoint):
@@ -46,6 +65,10 @@ class SafetensorsCheckpoint(Checkpoint):
         super().__init__(path)
         from safetensors import SafetensorError
 
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        if MAX_INDEX_BYTES < header < path.stat().st_size:
+            raise _too_many(path, MAX_INDEX_BYTES)
         try:
             self._file = _open_safetensors(path)
             self._shapes = {
@@ -61,7 +84,14 @@ class SafetensorsCheckpoint(Checkpoint):
 
     def tensor(self, name: str) -> Tensor:
         """A view of the mapped file."""
-        tensor: Tensor = self._file.get_tensor(name)
+        from safetensors import SafetensorError
+
+        try:
+            tensor: Tensor = self._file.get_tensor(name)
+        except SafetensorError:
+            raise InputError(
+                Problem(name, "holds numbers of a type that cannot be read"), str(self.path)
+            ) from None
         return tensor
 
 
@@ -80,17 +110,19 @@ class PickledCheckpoint(Checkpoint):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        zipped = zipfile.is_zipfile(path)
         try:
+            self._check_archive()
             with warnings.catch_warnings(action="ignore"):
-                content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-        except Exception as error:  # a damaged pickle raises what it likes
-            if isinstance(error, pickle.UnpicklingError) and (zipped or "GLOBAL" in str(error)):
-                raise self._broken(
-                    "holds Python objects besides tensors, which are refused because reading them "
-                    "could run code; convert it to safetensors where you trust it"
-                ) from None
-            raise _unreadable(path, "checkpoint of torch.save") from None
+                content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except InputError:
+            raise
+        except pickle.UnpicklingError:
+            raise self._broken(
+                "holds Python objects besides tensors, which are refused because reading them "
+                "could run code; convert it to safetensors where you trust it"
+            ) from None
+        except Exception:  # a damaged archive raises what it likes
+            raise _unreadable(path, "checkpoint of torch.save (PyTorch 1.6 or newer)") from None
         if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
             content = content["state_dict"]
         if not isinstance(content, dict) or not any(
@@ -100,6 +132,25 @@ class PickledCheckpoint(Checkpoint):
         self._tensors = {
             str(name): value for name, value in content.items() if isinstance(value, Tensor)
         }
+        if hollow := [name for name, tensor in self._tensors.items() if not _is_stored(tensor)]:
+            what = "is no plain tensor with all of its numbers in the file"
+            raise InputError([Problem(name, what) for name in hollow], str(path))
+
+    def _check_archive(self) -> None:
+        """Makes sure that reading the archive's pickle takes little memory and time.
+
+        torch.save compresses nothing, so that what is in a file can be no larger than the file.
+        """
+        with _SmallReads(self.path) as file, zipfile.ZipFile(file) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise self._broken("is a compressed archive, which torch.save writes none of")
+            pickles = [entry for entry in entries if entry.filename.endswith("data.pkl")]
+            if sum(entry.file_size for entry in pickles) > MAX_PICKLE_BYTES:
+                raise _too_many(self.path, MAX_PICKLE_BYTES)
+            content = b"".join(archive.read(entry) for entry in pickles)
+        if any(name in content for name in _COSTLY_CALLS):
+            raise pickle.UnpicklingError
 
     def _broken(self, what: str) -> InputError:
         return InputError(Problem("", what), str(self.path))
@@ -111,6 +162,33 @@ class PickledCheckpoint(Checkpoint):
     def tensor(self, name: str) -> Tensor:
         """The loaded tensor."""
         return self._tensors[name]
+
+
+_COSTLY_CALLS = (b"bytearray\n", b"_codecs\nencode\n")
+"""Functions that torch calls for a pickle, but that a few bytes can ask for gigabytes or hours."""
+
+
+class _SmallReads(io.FileIO):
+    """A file to read an archive's directory from, unless it is absurdly long."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        most = MAX_INDEX_BYTES + 1
+        data = super().read(most if size is None or size < 0 else min(size, most)) or b""
+        if len(data) == most:
+            raise zipfile.BadZipFile
+        return data
+
+
+def _is_stored(tensor: Tensor) -> bool:
+    """Whether every number of a tensor is in the file: none is repeated, left out or made up."""
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+
+
+def _too_many(path: Path, most: int) -> InputError:
+    what = f"names more tensors than fit into {most >> 20} MiB"
+    return InputError(Problem("", what), str(path))
 
 
 def _unreadable(path: Path, what: str) -> InputError:
@@ -207,14 +285,15 @@ def load(
         for name, tensor in module.state_dict().items()
     }
     shapes = checkpoint.shapes()
-    problems = _mismatches(expected, {name: shapes[found] for name, found in names.items()})
+    found_shapes = {name: shapes[found] for name, found in names.items()}
+    problems = _mismatches(expected, found_shapes)
     problems += [
         Problem(f"{prefix}{name}", f"holds {given.dtype}, expected floating-point numbers")
         for prefix, module in modules.items()
         for name, tensor in module.state_dict().items()
-        if (found := names.get(f"{prefix}{name}")) is not None
-        and not (given := checkpoint.tensor(found)).is_floating_point()
-        and tensor.is_floating_point()
+        if tensor.is_floating_point()
+        and found_shapes.get(f"{prefix}{name}") == tuple(tensor.shape)
+        and (given := checkpoint.tensor(names[f"{prefix}{name}"])).dtype not in FLOATS
     ]
     if problems:
         raise InputError(problems, f"{checkpoint.path}: does not fit the model config")

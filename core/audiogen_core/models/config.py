@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from audiogen_core.diffusion.shift import DistributionShift
-from audiogen_core.errors import InputError, Problem, did_you_mean, listed
+from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed
+from audiogen_core.models.limits import (
+    MAX_PARTS,
+    MAX_POSITIONS,
+    MAX_SAMPLE_RATE,
+    MAX_SAMPLES,
+    Positions,
+    Width,
+)
 from audiogen_core.options import json_path, shown, validate
 
 
@@ -31,13 +39,17 @@ class ConditionerSection(_Section):
     config: dict[str, Any] = {}
 
 
+Ids: TypeAlias = Annotated[list[str], Field(max_length=MAX_PARTS)]
+"""Of conditioners."""
+
+
 class ConditioningSection(_Section):
     """The conditioners of a model."""
 
-    configs: list[ConditionerSection]
-    cond_dim: int = Field(gt=0)
+    configs: list[ConditionerSection] = Field(max_length=MAX_PARTS)
+    cond_dim: Width
     default_keys: dict[str, str] = {}
-    pre_encoded_keys: list[str] = []
+    pre_encoded_keys: Ids = []
 
 
 class NetworkSection(_Section):
@@ -55,11 +67,11 @@ class AutoencoderSection(_Section):
     encoder: NetworkSection
     decoder: NetworkSection
     bottleneck: NetworkSection | None = None
-    latent_dim: int = Field(gt=0)
-    downsampling_ratio: int = Field(gt=0)
-    io_channels: int = Field(gt=0)
-    in_channels: int | None = None
-    out_channels: int | None = None
+    latent_dim: Width
+    downsampling_ratio: int = Field(gt=0, le=MAX_SAMPLES)
+    io_channels: Width
+    in_channels: Width | None = None
+    out_channels: Width | None = None
     pretransform: None = None
 
     @property
@@ -85,8 +97,8 @@ class ShiftSection(_Section):
 
     base_shift: float = 0.5
     max_shift: float = 1.15
-    max_length: int = 4096
-    min_length: int = 256
+    max_length: Positions = 4096
+    min_length: Positions = 256
     use_sine: bool = False
 
 
@@ -96,17 +108,17 @@ class DiffusionSection(_Section):
     type: str
     config: dict[str, Any]
     diffusion_objective: Literal["v", "rectified_flow", "rf_denoiser"] = "v"
-    cross_attention_cond_ids: list[str] = []
-    global_cond_ids: list[str] = []
-    input_concat_ids: list[str] = []
-    prepend_cond_ids: list[str] = []
+    cross_attention_cond_ids: Ids = []
+    global_cond_ids: Ids = []
+    input_concat_ids: Ids = []
+    prepend_cond_ids: Ids = []
     distribution_shift_options: ShiftSection | None = None
 
 
 class ModelSection(_Section):
     """The parts of the model."""
 
-    io_channels: int = Field(gt=0)
+    io_channels: Width
     diffusion: DiffusionSection
     conditioning: ConditioningSection | None = None
     pretransform: PretransformSection | None = None
@@ -116,9 +128,9 @@ class ModelFile(_Section):
     """The whole file."""
 
     model_type: Literal["diffusion_cond"]
-    sample_size: int = Field(gt=0)
-    sample_rate: int = Field(gt=0)
-    audio_channels: int = Field(2, gt=0)
+    sample_size: int = Field(gt=0, le=MAX_SAMPLES)
+    sample_rate: int = Field(gt=0, le=MAX_SAMPLE_RATE)
+    audio_channels: Width = 2
     model: ModelSection
 
 
@@ -225,7 +237,9 @@ def parse_model_config(data: Any, source: str) -> ModelConfig:
     if problems:
         raise InputError(problems, source)
     unknown = [path for path in _unknown_keys(file) if path not in _NOT_FOR_GENERATION]
-    notes = tuple(f"{source}: {path}: not known, ignored" for path in unknown)
+    notes = tuple(f"{source}: {path}: not known, ignored" for path in unknown[:MAX_PROBLEMS])
+    if more := len(unknown) - len(notes):
+        notes += (f"{source}: {more} more keys are not known, ignored",)
     return ModelConfig(file, data, source, notes)
 
 
@@ -291,6 +305,9 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
                 f"must be at least the downsampling_ratio ({autoencoder.downsampling_ratio}), "
                 f"not {file.sample_size}",
             )
+    ratio = 1 if model.pretransform is None else model.pretransform.config.downsampling_ratio
+    if (latents := file.sample_size // ratio) > MAX_POSITIONS:
+        yield Problem("sample_size", f"makes {latents} latents, more than {MAX_POSITIONS}")
     shift = diffusion.distribution_shift_options
     if shift is not None and shift.max_length == shift.min_length:
         yield Problem(

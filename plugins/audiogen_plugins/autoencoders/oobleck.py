@@ -10,25 +10,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder
+from audiogen_core.models.limits import MAX_WIDTH, Width
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.autoencoders.layers import NormedConv, SnakeBeta, fold_weight_norm
 
 DILATIONS = (1, 3, 9)
+MAX_BLOCKS = 16
+"""Were each to halve the length only, these would make one latent of a second and more."""
+
 EDGE_KERNEL = 7
 """Taps of the residual units, of the first convolution and of the decoder's last."""
 
 
 class _SharedOptions(PluginOptions):
-    channels: int = Field(default=128, gt=0)
-    c_mults: list[Annotated[int, Field(gt=0)]] = Field(default=[1, 2, 4, 8], min_length=1)
-    strides: list[Annotated[int, Field(gt=0)]] = Field(default=[2, 4, 8, 8], min_length=1)
-    latent_dim: int = Field(default=32, gt=0)
+    channels: Width = 128
+    c_mults: list[Width] = Field(default=[1, 2, 4, 8], min_length=1, max_length=MAX_BLOCKS)
+    strides: list[Width] = Field(default=[2, 4, 8, 8], min_length=1, max_length=MAX_BLOCKS)
+    latent_dim: Width = 32
     use_snake: bool = False
     antialias_activation: bool = False
 
@@ -46,6 +50,11 @@ class _SharedOptions(PluginOptions):
                 f"c_mults ({len(self.c_mults)}) and strides ({len(self.strides)}) must be of equal"
                 " length: one of each a block"
             )
+        if max(self.widths) > MAX_WIDTH:
+            raise ValueError(
+                f"channels times the largest of c_mults must be at most {MAX_WIDTH}, not"
+                f" {max(self.widths)}"
+            )
         return self
 
     @property
@@ -57,13 +66,13 @@ class _SharedOptions(PluginOptions):
 class OobleckEncoderOptions(_SharedOptions):
     """The keys of the encoder's ``config``."""
 
-    in_channels: int = Field(default=2, gt=0)
+    in_channels: Width = 2
 
 
 class OobleckDecoderOptions(_SharedOptions):
     """The keys of the decoder's ``config``."""
 
-    out_channels: int = Field(default=2, gt=0)
+    out_channels: Width = 2
     use_nearest_upsample: bool = False
     final_tanh: bool = True
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
+from audiogen_core.models.limits import MAX_PARTS, OptionalWidth, Parts, Positions, Width
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.backbones.attention import Attention, QKNorm, RotaryEmbedding
 from audiogen_plugins.backbones.norms import DynamicTanh, LayerNorm, LayerScale
@@ -31,6 +32,9 @@ from audiogen_plugins.backbones.transformer import (
 
 TIMESTEP_FEATURES = 256
 
+MAX_MULT = 64
+"""How many times wider than a block its feed-forward network may be."""
+
 
 class AttentionOptions(PluginOptions):
     """The keys of ``attn_kwargs``."""
@@ -43,11 +47,11 @@ class AttentionOptions(PluginOptions):
 class FeedForwardOptions(PluginOptions):
     """The keys of ``ff_kwargs``."""
 
-    mult: float = Field(default=4, gt=0)
+    mult: float = Field(default=4, gt=0, le=MAX_MULT)
     no_bias: bool = False
     glu: bool = True
     use_conv: bool = False
-    conv_kernel_size: int = Field(default=3, gt=0)
+    conv_kernel_size: Width = 3
 
     @field_validator("conv_kernel_size")
     @classmethod
@@ -69,29 +73,29 @@ class NormOptions(PluginOptions):
 class DiTOptions(PluginOptions):
     """The keys of ``model.diffusion.config`` for ``"type": "dit"``."""
 
-    io_channels: int = Field(default=32, gt=0)
-    patch_size: int = Field(default=1, gt=0)
-    embed_dim: int = Field(default=768, gt=0)
-    depth: int = Field(default=12, gt=0)
-    num_heads: int = Field(default=8, gt=0)
+    io_channels: Width = 32
+    patch_size: Width = 1
+    embed_dim: Width = 768
+    depth: Parts = 12
+    num_heads: Width = 8
 
-    cond_token_dim: int = Field(default=0, ge=0)
+    cond_token_dim: OptionalWidth = 0
     project_cond_tokens: bool = True
-    global_cond_dim: int = Field(default=0, ge=0)
+    global_cond_dim: OptionalWidth = 0
     project_global_cond: bool = True
-    input_concat_dim: int = Field(default=0, ge=0)
-    prepend_cond_dim: int = Field(default=0, ge=0)
+    input_concat_dim: OptionalWidth = 0
+    prepend_cond_dim: OptionalWidth = 0
     global_cond_type: Literal["prepend", "adaLN"] = "prepend"
     timestep_cond_type: Literal["global", "input_concat"] = "global"
-    timestep_embed_dim: int | None = Field(default=None, gt=0)
+    timestep_embed_dim: Width | None = None
 
     transformer_type: Literal["continuous_transformer"] = "continuous_transformer"
-    num_memory_tokens: int = Field(default=0, ge=0)
+    num_memory_tokens: OptionalWidth = 0
     rotary_pos_emb: bool = True
     use_sinusoidal_emb: bool = False
     use_abs_pos_emb: bool = False
-    abs_pos_emb_max_length: int = Field(default=10000, gt=0)
-    final_cross_attn_ix: int = Field(default=-1, ge=-1)
+    abs_pos_emb_max_length: Positions = 10000
+    final_cross_attn_ix: int = Field(default=-1, ge=-1, le=MAX_PARTS)
     conformer: bool = False
     layer_scale: bool = False
     remove_norms: bool = False

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import nn
 
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
-from audiogen_core.options import PluginOptions
+from audiogen_core.models.limits import MAX_POSITIONS
+from audiogen_core.options import PluginOptions, shown
 from audiogen_plugins.conditioners.common import one_token
 
 
 class IntOptions(PluginOptions):
     """The keys of its ``config``."""
 
-    min_val: int = 0
-    max_val: int = 512
+    min_val: int = Field(default=0, ge=-MAX_POSITIONS, le=MAX_POSITIONS)
+    max_val: int = Field(default=512, ge=-MAX_POSITIONS, le=MAX_POSITIONS)
 
     @model_validator(mode="after")
     def _some_allowed(self) -> Self:
@@ -85,7 +86,7 @@ class IntConditioner(Conditioner):
         allowed = options.allowed
         if isinstance(value, bool) or not whole or int(value) not in allowed:
             raise ValueError(
-                f"must be a whole number from {allowed[0]} to {allowed[-1]}, not {value!r}"
+                f"must be a whole number from {allowed[0]} to {allowed[-1]}, not {shown(value)}"
             )
 
     def forward(

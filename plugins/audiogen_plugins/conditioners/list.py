@@ -12,14 +12,17 @@ from torch import nn
 
 from audiogen_core.errors import did_you_mean, listed
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, shown
 from audiogen_plugins.conditioners.common import check_text, one_token
+
+MAX_WORDS = 4096
+"""A message lists them, and a word that is none of them is compared with each."""
 
 
 class ListOptions(PluginOptions):
     """The keys of its ``config``."""
 
-    options: list[str] = Field(min_length=1, examples=[["slow", "fast"]])
+    options: list[str] = Field(min_length=1, max_length=MAX_WORDS, examples=[["slow", "fast"]])
 
 
 class ListConditioner(Conditioner):
@@ -63,7 +66,9 @@ class ListConditioner(Conditioner):
         check_text(value)
         if value not in options.options:
             hint = did_you_mean(value, options.options)
-            raise ValueError(f"{value!r} is not known{hint}; allowed: {listed(options.options)}")
+            raise ValueError(
+                f"{shown(value)} is not known{hint}; allowed: {listed(options.options)}"
+            )
 
     def forward(
         self,

@@ -12,20 +12,24 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
+from audiogen_core.models.limits import Positions
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
 from audiogen_plugins.conditioners.pretrained import Pretrained
+
+MAX_SPECIAL_TOKENS = 1000
+"""A tokenizer looks for each of them in every text."""
 
 
 class LookupOptions(PluginOptions):
     """The keys of its ``config``."""
 
     tokenizer_name: str = Field(min_length=1, examples=["t5-base"])
-    max_length: int = Field(default=1024, gt=0)
+    max_length: Positions = 1024
     use_abs_pos_emb: bool = False
     project_out: bool = False
-    special_tokens: list[str] = Field(default=[])
+    special_tokens: list[str] = Field(default=[], max_length=MAX_SPECIAL_TOKENS)
 
 
 class PositionEmbedding(nn.Module):

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
-from audiogen_core.options import PluginOptions, type_name
+from audiogen_core.options import PluginOptions, shown, type_name
 from audiogen_plugins.conditioners.common import one_token
 
 FEATURES = 256
@@ -101,7 +101,7 @@ class NumberConditioner(Conditioner):
             raise ValueError(f"must be a number, not {type_name(value)}")
         if not options.min_val <= value <= options.max_val:
             allowed = f"{options.min_val:g} to {options.max_val:g}"
-            raise ValueError(f"must be a number from {allowed}, not {value!r}")
+            raise ValueError(f"must be a number from {allowed}, not {shown(value)}")
 
     def forward(
         self,

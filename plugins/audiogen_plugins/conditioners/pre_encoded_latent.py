@@ -14,6 +14,7 @@ from torch import Tensor
 
 from audiogen_core.embedding_file import FLOAT_BYTES, read_floats, read_header
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
+from audiogen_core.models.limits import Positions, Width
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners.common import one_token, project, projection
 
@@ -21,9 +22,9 @@ from audiogen_plugins.conditioners.common import one_token, project, projection
 class PreEncodedLatentOptions(PluginOptions):
     """The keys of its ``config``."""
 
-    input_dim: int = Field(gt=0, examples=[64])
+    input_dim: Width = Field(examples=[64])
     pool_across_time: bool = False
-    sample_size: int | None = Field(default=None, gt=0, examples=[128])
+    sample_size: Positions | None = Field(default=None, examples=[128])
     random_crop: bool = False
     project_out: bool = False
 

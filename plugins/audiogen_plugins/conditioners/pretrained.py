@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from audiogen_core.errors import (
 from audiogen_core.identity import folder_fingerprint
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.models.source import NotCachedError, commit_of, download, hub_quiet
+from audiogen_core.strict_json import read_json
 from audiogen_core.torchaudio_shim import import_torchaudio
 
 CONFIG = "config.json"
@@ -108,9 +108,9 @@ class Pretrained:
         """
         path = self.folder / CONFIG
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise self._wrong(f"'{path}' cannot be read: {error}") from None
+            config = read_json(path, "config")
+        except InputError as error:
+            raise self._wrong(str(error)) from None
         if not isinstance(config, dict):
             raise self._wrong(f"'{path}' holds no JSON object")
         return config
@@ -156,8 +156,9 @@ class Pretrained:
 
     def _shards(self, index: str) -> set[str]:
         try:
-            return set(json.loads((self.folder / index).read_text("utf-8"))["weight_map"].values())
-        except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+            files = read_json(self.folder / index, "index")["weight_map"].values()
+            return {file for file in files if isinstance(file, str)}
+        except (InputError, LookupError, AttributeError, TypeError) as error:
             raise self._wrong(f"'{self}' cannot be loaded: {index}: {_reason(error)}") from None
 
     def _get(self, file: str) -> bool:
@@ -175,7 +176,9 @@ class Pretrained:
         try:
             with quiet():
                 load = getattr(transformers(), kind).from_pretrained
-                return load(str(self.folder), local_files_only=True, **options)
+                return load(
+                    str(self.folder), local_files_only=True, trust_remote_code=False, **options
+                )
         except Exception as error:  # each kind of damage has a class of its own
             raise self._wrong(f"'{self}' cannot be loaded: {_reason(error)}") from error
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
+from audiogen_core.models.limits import MAX_WIDTH, Positions
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
@@ -23,7 +24,7 @@ class T5Options(PluginOptions):
     """The keys of its ``config``."""
 
     t5_model_name: str = Field(default="t5-base", min_length=1)
-    max_length: int = Field(default=128, gt=0)
+    max_length: Positions = 128
     enable_grad: bool = False
     project_out: bool = False
 
@@ -98,8 +99,9 @@ class T5Conditioner(Conditioner):
         """
         source = pretrained.find(options.t5_model_name, context, key := "t5_model_name")
         text_dim = source.config().get("d_model")
-        if not isinstance(text_dim, int):
-            raise InputError(Problem(key, f"'{source}' is no T5: its config has no d_model"))
+        if type(text_dim) is not int or not 0 < text_dim <= MAX_WIDTH:
+            what = f"'{source}' is no T5: its config has no d_model from 1 to {MAX_WIDTH}"
+            raise InputError(Problem(key, what))
         return cls(
             context.output_dim,
             source=source,

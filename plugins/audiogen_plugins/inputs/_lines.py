@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from audiogen_core.errors import InputError, Problem
+from audiogen_core.options import shown
+
+MAX_LINE_BYTES = 2**18
+"""More than anybody writes into a line, so that a file of one line does not fill the memory."""
 
 
 def raw_lines(path: str, key: str) -> Iterator[tuple[int, bytes]]:
@@ -17,16 +21,22 @@ def raw_lines(path: str, key: str) -> Iterator[tuple[int, bytes]]:
         key: The key of ``input`` that names it, for messages.
 
     Raises:
-        InputError: The file cannot be read.
+        InputError: The file cannot be read, or has a line of more than `MAX_LINE_BYTES`.
     """
     try:
-        with Path(path).open("rb") as lines:
+        with Path(path).open("rb") as file:
+            lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
             for number, line in enumerate(lines, start=1):
+                if len(line) > MAX_LINE_BYTES:
+                    what = f"has a line of more than {MAX_LINE_BYTES >> 10} KiB (line {number})"
+                    raise problem(key, f"file '{path}' {what}")
                 yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
     except FileNotFoundError:
         raise problem(key, f"file '{path}' does not exist") from None
     except IsADirectoryError:
         raise problem(key, f"'{path}' is a folder, not a file") from None
+    except ValueError:  # a null character in its name
+        raise problem(key, f"file {shown(path)} does not exist") from None
     except OSError as error:
         raise problem(key, f"file '{path}' cannot be read: {error.strerror}") from None
 
@@ -35,13 +45,16 @@ def text_lines(path: str, key: str) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file with their numbers, from 1.
 
     Raises:
-        InputError: The file cannot be read, or is not UTF-8.
+        InputError: The file cannot be read, is not UTF-8, or holds a null character.
     """
     for number, line in raw_lines(path, key):
+        if b"\0" in line:
+            raise problem(key, f"file '{path}' holds a null character (line {number})")
         try:
-            yield number, line.decode()
+            text = line.decode()
         except UnicodeDecodeError:
             raise problem(key, f"file '{path}' is not UTF-8 text (line {number})") from None
+        yield number, text
 
 
 def problem(key: str, what: str) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -12,6 +13,12 @@ from pydantic import Field, field_validator
 
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.options import PluginOptions, json_path, shown
+
+MAX_KEYS = 32
+"""More than a sample can have."""
+
+MAX_COMBINATIONS = 100_000
+"""A few keys more, and there were billions."""
 
 
 class Grid(InputSource):
@@ -24,6 +31,7 @@ class Grid(InputSource):
 
         values: dict[str, list[Any]] = Field(
             min_length=1,
+            max_length=MAX_KEYS,
             description="A list of values for each key of a sample.",
             examples=[{"prompt": ["rain", "wind"], "seconds_total": [10, 30]}],
         )
@@ -39,6 +47,8 @@ class Grid(InputSource):
                     if (text := json.dumps(choice, sort_keys=True)) in seen:
                         raise ValueError(f"'{key}' has {shown(choice)} twice")
                     seen.add(text)
+            if (count := math.prod(map(len, values.values()))) > MAX_COMBINATIONS:
+                raise ValueError(f"has {count} combinations, more than {MAX_COMBINATIONS:,}")
             return values
 
     options: Options

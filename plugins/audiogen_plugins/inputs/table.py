@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.options import PluginOptions, shown
+from audiogen_core.strict_data import MAX_KEYS
 from audiogen_plugins.inputs import _lines
 
 TEXTS = frozenset({"prompt", "negative_prompt", "audio_prompt", "sampler_type"})
@@ -99,20 +100,33 @@ class Table(InputSource):
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Each row with the number of the line that it starts on."""
         path = self.options.samples_file
-        text = (line for _, line in _lines.text_lines(path, "samples_file"))
-        reader = csv.reader(text, delimiter=self.options.delimiter, strict=True)
-        line = 1
+        line, length = 1, 0
+
+        def texts() -> Iterator[str]:
+            nonlocal length
+            for _, text in _lines.text_lines(path, "samples_file"):
+                length += len(text)
+                if length > _lines.MAX_LINE_BYTES:  # quotes can hold many lines together
+                    most = f"more than {_lines.MAX_LINE_BYTES >> 10} KiB"
+                    raise InputError(Problem(f"{path}, line {line}", f"is a row of {most}"))
+                yield text
+
+        reader = csv.reader(texts(), delimiter=self.options.delimiter, strict=True)
         try:
             for cells in reader:
                 if any(cell.strip() for cell in cells):
                     yield line, cells
-                line = reader.line_num + 1
+                line, length = reader.line_num + 1, 0
         except csv.Error as error:
             raise InputError(Problem(f"{path}, line {line}", f"is no row: {error}")) from None
 
     def _keys(self, header: Sequence[str], line: int) -> list[str]:
         path = self.options.samples_file
         keys = [key.strip() for key in header]
+        if len(keys) > MAX_KEYS:
+            raise InputError(
+                Problem(f"{path}, line {line}", f"has {len(keys)} columns, more than {MAX_KEYS}")
+            )
         for column, key in enumerate(keys, start=1):
             where = f"{path}, line {line}, column {column}"
             if not key:

@@ -18,6 +18,9 @@ from audiogen_core.names import replace_forbidden
 from audiogen_core.options import PluginOptions, shown, type_name
 from audiogen_plugins.naming.prompt import MAX_CHARACTERS
 
+MAX_TEMPLATE = 1000
+"""In characters: a file name has a quarter of them."""
+
 _SLUG = re.compile(r"slug([1-9][0-9]{0,2})?")
 # Python's own (PEP 3101), with widths and precisions that a file name can have.
 _SPEC = re.compile(r"(.?[<>=^])?[-+ ]?z?#?0?[0-9]{0,3}[,_]?(\.[0-9]{1,2})?[a-zA-Z%]?")
@@ -33,6 +36,7 @@ class Template(NamingStrategy):
 
         template: str = Field(
             min_length=1,
+            max_length=MAX_TEMPLATE,
             description="The name with its fields in braces.",
             examples=["{index:04} {prompt}"],
         )
