@@ -97,26 +97,29 @@ def generate(
     config = read_config(generation_config, plugins, "--generation-config -")
     progress = _progress(config, plugins, quiet=quiet)
     try:
-        progress.stage("starting")
-        # Only now what takes seconds to import.
-        from audiogen_core.devices import choose_device
-        from audiogen_core.pipeline import run
-        from audiogen_core.prepare import Request
-
-        request = Request(
-            config,
-            source,
-            choose_device(device),
-            autoencoder_path=pretransform_ckpt_path,
-            half=model_half,
-            max_batch=max_batch,
-            on_existing=on_existing,
-            shard=part,
-            retry_failed=retry_failed,
-            new_seeds=new_seeds,
-        )
         with stoppable():
+            progress.stage("starting")
+            # Only now what takes seconds to import.
+            from audiogen_core.devices import choose_device
+            from audiogen_core.pipeline import run
+            from audiogen_core.prepare import Request
+
+            request = Request(
+                config,
+                source,
+                choose_device(device),
+                autoencoder_path=pretransform_ckpt_path,
+                half=model_half,
+                max_batch=max_batch,
+                on_existing=on_existing,
+                shard=part,
+                retry_failed=retry_failed,
+                new_seeds=new_seeds,
+            )
             outcome = run(request, plugins, [progress])
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was made yet\n")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
         progress.close()
     _report(outcome)

@@ -222,7 +222,7 @@ def _identity(request: Request, model: Model) -> dict[str, Any]:
     if (path := request.autoencoder_path) is not None:
         identity["pretransform_ckpt_path"] = str(path.resolve())
         identity["pretransform_fingerprint"] = fingerprint(path)
-    return identity
+    return identity | ({"half": True} if request.half else {})
 
 
 class _Problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,7 +200,8 @@ def test_one_failing_output_does_not_stop_the_others(
     """What cannot be written is reported at once and at the end, with its cause; the code is 3."""
     (tmp_path / "out" / "kick.cfg7.0.1.wav").mkdir(parents=True)
     config = write_config(input=PROMPTS)
-    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    arguments = [*local_model(tiny_model), "--generation-config", config]
+    result = audiogen("generate", *arguments, "--on-existing", "overwrite")
     assert result.code == 3
     assert [Path(line).name for line in result.out.splitlines()] == ["snare.cfg7.0.1.wav"]
     failure = "input.samples[0] (seed 1): IsADirectoryError: "
@@ -259,7 +261,7 @@ def test_audio_that_is_not_finite_is_a_failure(
     told = [line for line in result.err.splitlines() if line.startswith("failed: ")]
     assert len(told) == 2
     assert all("the model made NaN or infinity instead of audio" in line for line in told)
-    assert not (tmp_path / "out").exists()
+    assert files(tmp_path / "out") == ["failures.jsonl"]
 
 
 def test_silence_stays_silence(
@@ -297,7 +299,9 @@ def test_half_weights_make_nearly_the_same(
     arguments = ["generate", *local_model(tiny_model), "--generation-config", config]
     path = Path(audiogen(*arguments).out.strip())
     full = decode(path)[0]
-    result = audiogen(*arguments, "--model-half", "--device", "cpu")
+    half_too = [*arguments, "--model-half", "--device", "cpu"]
+    assert audiogen(*half_too).code == 2, "it is not the same output"
+    result = audiogen(*half_too, "--on-existing", "overwrite")
     assert result.code == 0, result.err
     half = decode(path)[0]
     metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -328,7 +332,7 @@ def test_checkpoints_of_training_are_unwrapped(
     arguments = ["generate", "--generation-config", config]
     path = Path(audiogen(*arguments, *local_model(tiny_model)).out.strip())
     expected = decode(path)[0]
-    path.unlink()
+    shutil.rmtree(tmp_path / "out")
     result = audiogen(
         *arguments,
         "--model-config",
@@ -366,7 +370,7 @@ def test_another_autoencoder_replaces_the_model_s_own(
     arguments = ["generate", "--generation-config", config]
     path = Path(audiogen(*arguments, *local_model(expected_model)).out.strip())
     expected = decode(path)[0]
-    path.unlink()
+    shutil.rmtree(tmp_path / "out")
     result = audiogen(
         *arguments,
         *local_model(tiny_model),

@@ -90,7 +90,8 @@ def test_an_observer_is_told_how_a_run_goes(
     """From the first stage to the end, with what succeeds and what fails."""
     (tmp_path / "out" / "snare.cfg7.0.1.wav").mkdir(parents=True)
     config = write_config(input=PROMPTS, output={"observers": ["diary"]})
-    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    arguments = [*local_model(tiny_model), "--generation-config", config]
+    result = audiogen("generate", *arguments, "--on-existing", "overwrite")
     assert result.code == 3
     assert EVENTS[0] == ("stage", "reading the model config")
     start = next(index for index, one in enumerate(EVENTS) if one[0] == "run started")
@@ -153,7 +154,8 @@ def test_an_output_without_its_metadata_is_not_done(
 ) -> None:
     """What cannot be described beside it has failed."""
     (tmp_path / "out" / "a jazz piece.cfg7.0.1.json").mkdir(parents=True)
-    result = audiogen("generate", *local_model(tiny_model), "--generation-config", write_config())
+    arguments = [*local_model(tiny_model), "--generation-config", write_config()]
+    result = audiogen("generate", *arguments, "--on-existing", "overwrite")
     assert (result.code, result.out) == (3, "")
     assert "IsADirectoryError" in result.err
 

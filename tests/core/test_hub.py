@@ -73,7 +73,9 @@ class Machine:
         }
 
     def generate(self, config: Path, *args: str, model: str = MODEL, **changes: str) -> Result:
-        """The command in a process of its own."""
+        """The command in a process of its own, with nothing made before."""
+        output = json.loads(config.read_text(encoding="utf-8"))["output"]["output_dir"]
+        shutil.rmtree(output, ignore_errors=True)
         return audiogen_process(
             *arguments(config, *args, model=model), **self.environment(**changes)
         )
@@ -287,6 +289,8 @@ def test_text_encoders_have_weights_of_several_kinds(
     assert heard == heard[:1] * len(commands)
     assert not [one for one in hub.requests if one.path.endswith(tuple(others))]
     hub.requests.clear()
+    for index in range(len(commands)):
+        shutil.rmtree(machine.home / str(index))
     again = machine.commands(commands, HF_HUB_OFFLINE="1")
     assert [without_tags(one) for one in again] == heard
     assert hub.requests == []

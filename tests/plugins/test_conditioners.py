@@ -19,6 +19,7 @@ import torch
 
 from audiogen_core import torchaudio_shim
 from audiogen_core.errors import InputError
+from audiogen_core.identity import folder_fingerprint
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
 from audiogen_core.options import validate
 from audiogen_core.testing.model_parts import check_conditioner, with_random_weights
@@ -447,8 +448,9 @@ def test_what_cannot_be_loaded_is_an_error(text_encoders: Path, tmp_path: Path) 
 
 
 def test_text_conditioners_tell_what_they_use(text_encoders: Path) -> None:
-    """Of a local folder, the name and the full path; the others say nothing."""
-    expected = {"name": "t5", "path": str(text_encoders / "t5")}
+    """Of a local folder, the name, the full path and the content; the others say nothing."""
+    folder = text_encoders / "t5"
+    expected = {"name": "t5", "path": str(folder), "fingerprint": folder_fingerprint(folder)}
     text: list[tuple[type[Conditioner], str]] = [
         (T5Conditioner, "t5_model_name"), (LookupConditioner, "tokenizer_name")
     ]  # fmt: skip

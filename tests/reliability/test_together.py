@@ -68,7 +68,7 @@ def test_eight_processes_share_500_outputs() -> None:
     assert report["files"] == 1000
     assert report["made"] == 500
     assert report["same"]
-    assert set(report["hidden"]) == {".journal", ".batch", "seeds"}  # type: ignore[call-overload]
+    assert set(report["hidden"]) == {".journal", "seeds"}  # type: ignore[call-overload]
 
 
 def test_the_work_of_killed_processes_is_taken_over() -> None:
