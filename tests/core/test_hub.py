@@ -235,6 +235,7 @@ def test_a_cache_that_others_filled_will_do(
         shutil.rmtree(folder)
     hub.close()
     assert made(machine.generate(config, HF_HUB_OFFLINE="1")) == audio
+    shutil.rmtree(config.with_name("out"))
     [gone] = machine.commands([arguments(config)])
     assert made(gone) == audio
 
