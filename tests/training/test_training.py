@@ -7,15 +7,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from audiogen_core.testing.encoders import decode
 from audiogen_training import autoencoder, diffusion, understanding
+from audiogen_training.corpus import example
 from audiogen_training.export import export
 from audiogen_training.initial import initialise
-from audiogen_training.lapped import rescale_latents
+from audiogen_training.lapped import rescale_latents, start_as_codec
 from audiogen_training.recipe import FULL, SMALL, TRIAL, Recipe
+from audiogen_training.sounds import SoundSpec, render
 from audiogen_training.state import Run
 from tests.conftest import Command, local_model
 
@@ -100,6 +103,31 @@ def test_rescaled_latents_decode_to_the_same() -> None:
         rescaled, _ = networks.encode(audio)
         torch.testing.assert_close(rescaled, latents / scale[:, None])
         torch.testing.assert_close(networks.decoder(rescaled), heard, atol=1e-3, rtol=0)
+
+
+def test_the_computed_codec_hears_notes_and_noise() -> None:
+    """Before any training: notes keep their waveform, noise its level, and silence is silent."""
+    networks = autoencoder.Networks(SMALL)
+    initialise(networks.encoder, torch.Generator().manual_seed(0), residual=0)
+    initialise(networks.decoder, torch.Generator().manual_seed(0), residual=0)
+    drawn = [example(number).audio for number in range(40)]
+    heard = torch.from_numpy(np.concatenate(drawn))[None, None]
+    start_as_codec(networks.encoder, networks.decoder, heard)
+
+    def coded(spec: SoundSpec) -> tuple[np.ndarray, np.ndarray]:
+        sound = render(spec, 2.0, np.random.default_rng(5)).audio
+        audio = torch.zeros(1, 1, 100 * SMALL.ratio)
+        audio[0, 0, : len(sound)] = torch.from_numpy(sound)
+        with torch.no_grad():
+            made = networks.decoder(networks.encode(audio)[0])
+        return audio.numpy().ravel(), made.numpy().ravel()
+
+    note, made = coded(SoundSpec(kind="sine", midi=57))
+    assert np.square(note).sum() > 30 * np.square(note - made).sum()
+    for kind in ("open_hat", "snare"):
+        noise, made = coded(SoundSpec(kind=kind))
+        assert 0.4 < np.linalg.norm(made) / np.linalg.norm(noise) < 1.5
+        assert np.abs(made[-5 * SMALL.ratio :]).max() < 0.01 * np.abs(made).max()
 
 
 @pytest.mark.parametrize("recipe", [FULL, SMALL])
