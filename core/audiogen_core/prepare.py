@@ -26,7 +26,7 @@ from audiogen_core.models.source import ModelSource, check_checkpoint_path
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.publishing import check_output_folder
+from audiogen_core.publishing import check_output_folder, check_output_names
 from audiogen_core.runfolder.folder import OpenFolder, RunFolder
 from audiogen_core.seeds import Seeds
 from audiogen_core.settings import Settings
@@ -173,6 +173,9 @@ def _plan(
         problems.of(check_embeddings, model, plan)
     problems.of(_check_encoder, config, model.config)
     problems.of(check_output_folder, request.folder)
+    if plan is not None:
+        names = (f"{job.stem}{config.encoder.EXTENSION}" for job in plan.jobs)
+        problems.of(check_output_names, request.folder, names)
     if plan is None or problems.found:
         raise InputError(problems.found, config.origin, more=problems.more)
     standing = Standing(folder, config.encoder.EXTENSION, with_metadata=config.output.save_metadata)

@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from audiogen_core.errors import InputError, Problem
@@ -14,6 +14,11 @@ from audiogen_core.runfolder.workers import this_worker
 
 _TEMPORARY_PREFIX = ".audiogen-"
 _TEMPORARY_ENDING = ".part"
+MAX_NAMED = 500
+"""How much of a path messages hold."""
+
+TEMPORARY_LENGTH = 80
+"""No name that a file has while it is written is longer."""
 
 
 def publish(path: Path, write: Callable[[Path], None]) -> None:
@@ -93,7 +98,7 @@ def check_output_folder(folder: Path) -> None:
         while not (place.exists() or place.is_symlink()):
             place = place.parent
         if not place.is_dir():
-            raise _refused(f"'{folder}' cannot be made: '{place}' is not a folder")
+            raise _refused(f"{_named(folder)} cannot be made: {_named(place)} is not a folder")
         probe = place / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}"
         probe.mkdir()
         try:
@@ -101,7 +106,29 @@ def check_output_folder(folder: Path) -> None:
         finally:
             shutil.rmtree(probe)
     except OSError as error:
-        raise _refused(f"'{folder}' cannot be written: {error.strerror}") from None
+        raise _refused(f"{_named(folder)} cannot be written: {error.strerror}") from None
+
+
+def check_output_names(folder: Path, names: Iterable[str]) -> None:
+    """Makes sure that files of such names can be put into a folder, as far as their length goes.
+
+    Raises:
+        InputError: The longest path is longer than the system allows.
+    """
+    longest = max([*names, " " * TEMPORARY_LENGTH], key=lambda name: len(os.fsencode(name)))
+    try:
+        os.lstat(folder / longest)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _refused(
+                f"{_named(folder)} is too long for files in it: {error.strerror}"
+            ) from None
+
+
+def _named(path: Path) -> str:
+    """A path for a message, cut where it would hide the rest of it."""
+    text = str(path)
+    return f"'{text}'" if len(text) <= MAX_NAMED else f"'{text[:MAX_NAMED]}...'"
 
 
 def _refused(what: str) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -75,6 +76,8 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None  # it cannot be written either, which is found out later
             raise InputError(Problem("", f"'{path}' cannot be read: {error.strerror}")) from None
         for record in records_of(content):
             if isinstance(key := record.get("key"), str):
