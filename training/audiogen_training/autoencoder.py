@@ -22,7 +22,7 @@ from audiogen_plugins.autoencoders.oobleck import (
 from audiogen_training.data import Sounds
 from audiogen_training.initial import initialise
 from audiogen_training.lapped import start_as_codec
-from audiogen_training.losses import Discriminators, lowest, spectral_distance
+from audiogen_training.losses import Discriminators, level_distance, lowest, spectral_distance
 from audiogen_training.muon import Muon
 from audiogen_training.recipe import Recipe
 from audiogen_training.state import Average, Run
@@ -135,9 +135,10 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         made = reconstruct(audio, noise, blur)
         losses = {
             "spectral": spectral_distance(made, audio),
+            "levels": level_distance(made, audio),
             "waveform": functional.l1_loss(lowest(made), lowest(audio)),
         }
-        loss = losses["spectral"] + WAVEFORM_WEIGHT * losses["waveform"]
+        loss = losses["spectral"] + losses["levels"] + WAVEFORM_WEIGHT * losses["waveform"]
         if recipe.adversarial_from is not None and run.step >= recipe.adversarial_from:
             judging.zero_grad(set_to_none=True)
             losses["judges"] = judges.loss(made.detach(), audio)

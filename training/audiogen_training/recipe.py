@@ -180,13 +180,13 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=2_600,
+    autoencoder_steps=3_300,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
     understanding_steps=800,
     examples=12_000,
-    diffusion_steps=1_430,
+    diffusion_steps=1_340,
     diffusion_batch=40,
 )
 """For two CPU cores, in three hours."""
