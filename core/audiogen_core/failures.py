@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import BinaryIO
 
 from audiogen_core.jobs import Job
 from audiogen_core.publishing import publish
@@ -38,8 +39,10 @@ class FailureLog:
             "conditioning": dict(job.values),
         }
         line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        with self.path.open("ab", buffering=0) as file:
-            file.write(line + b"\n")
+        # A planted link is not followed.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(self.path, flags, 0o666), "r+b", buffering=0) as file:
+            file.write(_end_of_line(file) + line + b"\n")
             os.fsync(file.fileno())
 
     def identities(self) -> set[str]:
@@ -82,3 +85,11 @@ class FailureLog:
 
 def _write(file: Path, lines: list[bytes]) -> None:
     file.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def _end_of_line(file: BinaryIO) -> bytes:
+    """What ends the last line of a file: it may have been cut when a process was killed."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"

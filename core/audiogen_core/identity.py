@@ -92,11 +92,18 @@ class Identities:
         Raises:
             OSError: A file cannot be read.
         """
-        content = {
+        return digest([self._common, self.content(values), settings])[:32]
+
+    def content(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The conditioning with the content of files in place of their paths.
+
+        Raises:
+            OSError: A file cannot be read.
+        """
+        return {
             key: self._digest(value) if key in self._files and value is not None else value
             for key, value in values.items()
         }
-        return digest([self._common, content, settings])[:32]
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:

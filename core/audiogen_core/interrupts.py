@@ -48,7 +48,7 @@ def held_stop() -> Iterator[None]:
         _let_the_next_one_kill()
         held.append((before[number], number, frame))
 
-    with _handling(hold, unless=None) as replaced:
+    with _handling(hold, unless=None, restore=True) as replaced:
         before.update(replaced)
         yield
     if held:
@@ -63,12 +63,13 @@ def _let_the_next_one_kill() -> None:
 
 
 @contextmanager
-def _handling(handler: Any, unless: Any) -> Iterator[dict[int, Any]]:
+def _handling(handler: Any, unless: Any, *, restore: bool = False) -> Iterator[dict[int, Any]]:
     """Replaces handlers in the block.
 
     Args:
         handler: What replaces them.
         unless: The handler that is left alone; None to replace only what is a function.
+        restore: Whether to put them back in any case: what ends the run need not end the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield {}
@@ -78,7 +79,7 @@ def _handling(handler: Any, unless: Any) -> Iterator[dict[int, Any]]:
         number: one
         for number, one in before.items()
         if (callable(one) and not isinstance(one, signal.Handlers))
-        or (unless is not None and one != unless)
+        or (unless is not None and one not in (unless, None))
     }
     for number in replaced:
         signal.signal(number, handler)
@@ -86,6 +87,6 @@ def _handling(handler: Any, unless: Any) -> Iterator[dict[int, Any]]:
         yield replaced
     finally:
         for number, one in replaced.items():
-            # Unless a signal has come since.
-            if signal.getsignal(number) is handler:
+            # Unless a signal has come since, and this process is about to end.
+            if restore or signal.getsignal(number) is handler:
                 signal.signal(number, one)

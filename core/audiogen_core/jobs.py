@@ -102,7 +102,7 @@ def plan_jobs(
     for planned in samples:
         for copy in range(config.generation.batch_size):
             values = planned.values
-            seed = seeds.of(planned.seed, copy, values)
+            seed = seeds.of(planned.seed, copy, identities.content(values))
             generation = planned.settings.described(seed)
             stem = config.naming.stem(NamedJob(len(jobs), copy, values, seed, generation))
             jobs.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from audiogen_core.batching import Batch
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer, Output
@@ -46,10 +48,14 @@ def write_output(
     content = metadata(prepared, batch, index, audio.shape[-1])
     tags = tags_of(content)
     folder.begin(path.name, job.identity)
-    # Whatever stood there: no metadata ever describes another audio.
-    if config.output.save_metadata:
-        path.with_name(f"{job.stem}.json").unlink(missing_ok=True)
-    publish(path, lambda file: config.encoder.encode(audio, rate, file, tags))
+
+    def write(file: Path) -> None:
+        config.encoder.encode(audio, rate, file, tags)
+        # Whatever stood there, and not sooner: no metadata ever describes another audio.
+        if config.output.save_metadata:
+            path.with_name(f"{job.stem}.json").unlink(missing_ok=True)
+
+    publish(path, write)
     size = path.stat().st_size
     content["output"]["bytes"] = size
     output = Output(job, path, audio, rate, content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
     try:
         prepared = prepare(request, plugins, observer)
         if not prepared.left:
+            _clear_up(prepared)
             return prepared.outcome()
         prepared.load(observer)
         return make_outputs(prepared, observer)
@@ -62,6 +64,7 @@ def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
     outcome = prepared.outcome()
     try:
         with prepared.open() as (prepared, folder):
+            outcome.there_before = prepared.done
             _Run(prepared, folder, observer, outcome).work()
     except KeyboardInterrupt:
         outcome.interrupted = True
@@ -70,6 +73,23 @@ def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
         outcome.stopped = describe(error)
     observer.run_ended(outcome)
     return outcome
+
+
+def _clear_up(prepared: Prepared) -> None:
+    """Ends what another run was ended in the midst of, where nothing is left to make."""
+    if FailureLog(prepared.request.folder).identities():
+        with suppress(OSError), prepared.folder.open() as folder:  # it may be read-only
+            _forget_failures(prepared, folder)
+
+
+def _forget_failures(prepared: Prepared, folder: OpenFolder) -> None:
+    """Takes out of the list of failures what stands now, unless others may be adding to it."""
+    if folder.others():
+        return
+    jobs, standing = prepared.plan.jobs, prepared.standing
+    standing.look_again(jobs)
+    made = frozenset(job.identity for job in jobs if standing.state(job) is State.DONE)
+    FailureLog(prepared.request.folder).forget(made)
 
 
 class _Run:
@@ -91,10 +111,7 @@ class _Run:
         observer.run_started(prepared.request.config, jobs)
         for batch in WorkList(prepared, self._folder, self._outcome, self._fail).batches():
             self._make(batch)
-        if not self._folder.others():
-            prepared.standing.look_again(prepared.plan.jobs)
-            made = [job.identity for job in prepared.plan.jobs if self._stands(job)]
-            self._failures.forget(frozenset(made))
+        _forget_failures(prepared, self._folder)
 
     def _make(self, batch: Batch) -> None:
         """Makes the outputs of a batch; what goes wrong costs only the sample it comes from."""
@@ -133,9 +150,6 @@ class _Run:
         self._outcome.failures.append((job, cause))
         self._observer.sample_failed(job, cause)
         self._failures.append(job, cause)
-
-    def _stands(self, job: Job) -> bool:
-        return self._prepared.standing.state(job) is State.DONE
 
 
 def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> dict[int, FloatArray]:

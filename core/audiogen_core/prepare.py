@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -172,7 +173,8 @@ def _plan(
     if plan is not None:
         problems.of(check_embeddings, model, plan)
     problems.of(_check_encoder, config, model.config)
-    problems.of(check_output_folder, request.folder)
+    if plan is None or problems.found or not os.path.isdir(request.folder):  # noqa: PTH112, for it may be too long
+        problems.of(check_output_folder, request.folder)
     if plan is not None:
         names = (f"{job.stem}{config.encoder.EXTENSION}" for job in plan.jobs)
         problems.of(check_output_names, request.folder, names)
@@ -181,14 +183,17 @@ def _plan(
     standing = Standing(folder, config.encoder.EXTENSION, with_metadata=config.output.save_metadata)
     jobs = _shard(plan.jobs, request.shard)
     try:
-        jobs, done = settle(jobs, standing, request.on_existing, config.encoder.EXTENSION)
+        stems = {job.stem for job in plan.jobs}
+        jobs, done = settle(jobs, standing, request.on_existing, config.encoder.EXTENSION, stems)
+        asked = {job.index for job in jobs}
+        if request.retry_failed:
+            failed = FailureLog(request.folder).identities()
+            asked = {job.index for job in jobs if job.identity in failed}
+        # Where nothing is left to make, nothing need be writable.
+        if left := frozenset(asked - done):
+            check_output_folder(request.folder)
     except InputError as error:
         raise InputError(error.problems, config.origin, more=error.more) from None
-    asked = {job.index for job in jobs}
-    if request.retry_failed:
-        failed = FailureLog(request.folder).identities()
-        asked = {job.index for job in jobs if job.identity in failed}
-    left = frozenset(asked - done)
     notes = (*plan.notes, *_notes(request, len(asked), len(asked & done)))
     plan = replace(plan, jobs=jobs, notes=notes)
     return Prepared(

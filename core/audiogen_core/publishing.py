@@ -59,13 +59,15 @@ def remove_temporaries(folder: Path, is_dead: Callable[[str], bool]) -> None:
 
 
 def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
+    is_folder = path.is_dir()
+    if os.name == "nt" and is_folder:
         return  # Windows cannot open folders
-    descriptor = os.open(path, os.O_RDONLY)
+    # Nor does it sync what is open for reading only.
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     except OSError:
-        if not path.is_dir():  # some network file systems refuse to sync folders
+        if not is_folder:  # some network file systems refuse to sync folders
             raise
     finally:
         os.close(descriptor)

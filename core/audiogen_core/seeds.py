@@ -37,7 +37,8 @@ class Seeds:
         Args:
             seed: Its sample's.
             copy: Which output of its sample it is.
-            values: The sample's conditioning. Of equal samples each draws another seed.
+            values: The sample's conditioning, with the content of its files. Of equal samples
+                each draws another seed.
         """
         if seed != DRAW:
             return seed + copy

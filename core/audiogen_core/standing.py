@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -17,6 +18,12 @@ from audiogen_core.runfolder.folder import Record, RunFolder
 
 SHOWN = 3
 """How many names a message holds."""
+
+MAX_METADATA = 16 << 20
+"""Bytes of a metadata file: a sample's texts, many times over. What is larger is not ours."""
+
+MAX_METADATA = 16 << 20
+"""Bytes of a metadata file: the texts of a sample, many times over. What is larger is not ours."""
 
 
 class State(StrEnum):
@@ -47,11 +54,11 @@ class Standing:
         self._extension = extension
         self._with_metadata = with_metadata
         try:
-            names = [path.name for path in folder.path.iterdir()]
+            self._names = {path.name for path in folder.path.iterdir()}
         except FileNotFoundError:
-            names = []
+            self._names = set()
         # Where file systems ignore case or Unicode form, a name is taken by its likes too.
-        self._names = {same_name(name): name for name in names}
+        self._likes = {same_name(name): name for name in self._names}
 
     def look_again(self, jobs: Iterable[Job]) -> None:
         """Sees what has become of some outputs since."""
@@ -60,9 +67,12 @@ class Standing:
             for ending in (self._extension, ".json"):
                 name = f"{job.stem}{ending}"
                 if os.path.lexists(self._folder.path / name):
-                    self._names[same_name(name)] = name
-                elif self._names.get(same_name(name)) == name:
-                    del self._names[same_name(name)]
+                    self._names.add(name)
+                    self._likes.setdefault(same_name(name), name)
+                else:
+                    self._names.discard(name)
+                    if self._likes.get(same_name(name)) == name:
+                        del self._likes[same_name(name)]
 
     def state(self, job: Job) -> State:
         """How an output stands."""
@@ -71,26 +81,37 @@ class Standing:
             metadata = None
         if audio is None and metadata is None:
             return State.FREE
-        record = self._folder.record(f"{job.stem}{self._extension}") or _described(metadata)
+        described = _described(metadata)
+        if metadata is not None and (described is None or described.identity != job.identity):
+            return State.FOREIGN
+        record = self._folder.record(f"{job.stem}{self._extension}") or described
         if record is None or record.identity != job.identity:
             return State.FOREIGN
-        if audio is None or (metadata is None and self._with_metadata):
-            return State.BEGUN
         try:
-            whole = audio.lstat().st_size == record.size
+            size = 0 if audio is None else audio.stat().st_size
         except OSError:
-            whole = False
+            size = 0  # a link to what is gone
+        if record.size is not None and size > record.size:
+            # What has grown is no remainder: somebody has put something else there.
+            return State.FOREIGN
+        whole = size == record.size and (metadata is not None or not self._with_metadata)
         return State.DONE if whole else State.BEGUN
 
     def _path(self, stem: str, ending: str) -> Path | None:
-        name = self._names.get(same_name(f"{stem}{ending}"))
-        return None if name is None else self._folder.path / name
+        name = f"{stem}{ending}"
+        found = name if name in self._names else self._likes.get(same_name(name))
+        return None if found is None else self._folder.path / found
 
 
 def _described(path: Path | None) -> Record | None:
-    """What a metadata file says of its output, where no journal does."""
+    """What a metadata file says of its output; None where it is no such file."""
+    if path is None:
+        return None
     try:
-        content = json.loads(path.read_bytes()) if path is not None else None
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_METADATA:
+            return None
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     match content:
@@ -100,9 +121,20 @@ def _described(path: Path | None) -> Record | None:
 
 
 def settle(
-    jobs: Sequence[Job], standing: Standing, on_existing: OnExisting, extension: str
+    jobs: Sequence[Job],
+    standing: Standing,
+    on_existing: OnExisting,
+    extension: str,
+    stems: Iterable[str],
 ) -> tuple[tuple[Job, ...], frozenset[int]]:
     """Decides about outputs whose names are taken.
+
+    Args:
+        jobs: The outputs.
+        standing: What stands where they shall.
+        on_existing: What the user wants.
+        extension: Of the audio files.
+        stems: The names of the whole plan, of other shards too: none of them is free.
 
     Returns:
         The outputs, with their final names, and the indexes of those that are done.
@@ -112,7 +144,7 @@ def settle(
     """
     done: set[int] = set()
     in_the_way: list[Job] = []
-    taken = {same_name(job.stem) for job in jobs}
+    taken = {same_name(stem) for stem in stems}
     settled: list[Job] = []
     for planned in jobs:
         job, state = planned, standing.state(planned)

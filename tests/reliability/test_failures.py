@@ -315,3 +315,59 @@ def test_a_path_that_is_too_long_is_found_before_the_model_is_loaded(
     assert result.code == 2
     assert os.strerror(errno.ENAMETOOLONG) in result.err
     assert "loading" not in result.err
+
+
+def test_a_cut_line_costs_no_other(
+    generate: Generate, broken_encoder: Callable[[int], None], tmp_path: Path
+) -> None:
+    """What a killed process has half written is not joined to the next failure."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "failures.jsonl").write_text('{"identity": "0')
+    broken_encoder(2)
+    assert generate().code == 3
+    lines = (out / "failures.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["name"] for line in lines[1:]] == ["sound 2"]
+    assert generate("--retry-failed").out.splitlines() == [str(out / "sound 2.wav")]
+
+
+def test_a_planted_link_is_not_written_through(
+    generate: Generate, broken_encoder: Callable[[int], None], tmp_path: Path
+) -> None:
+    """Whoever may write into the output folder cannot have another file of the user's changed."""
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    out.mkdir()
+    victim.write_text("mine")
+    (out / "failures.jsonl").symlink_to(victim)
+    broken_encoder(2)
+    result = generate()
+    assert result.code == 1
+    assert "failures.jsonl" in result.err
+    assert victim.read_text() == "mine"
+
+
+def test_failures_that_were_made_are_forgotten_when_nothing_is_left(
+    generate: Generate, tmp_path: Path
+) -> None:
+    """A run that was ended after its last output has not come to it, so the next one does."""
+    assert generate().code == 0
+    out = tmp_path / "out"
+    made = json.loads((out / "sound 2.json").read_text())["identity"]
+    lines = [{"identity": made}, {"identity": "0" * 32}]
+    (out / "failures.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
+    assert "nothing to do" in generate().err
+    assert [one["identity"] for one in failures(out)] == ["0" * 32]
+
+
+def test_a_read_only_folder_where_all_is_done_is_no_error(
+    small_disk: Path, generate: Generate
+) -> None:
+    """Nothing need be written there."""
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    assert generate(folder=small_disk).code == 0
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    result = generate(folder=small_disk)
+    assert (result.code, result.out) == (0, "")
+    assert "nothing to do" in result.err
+    other = generate(folder=small_disk, seed=9)
+    assert other.code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -
     hidden = tmp_path / HIDDEN
     hidden.mkdir()
     folder = RunFolder(tmp_path)
-    line = line_of({"done": "a.wav", "identity": "0" * 32, "bytes": 5})
+    line = line_of({"done": "a.wav", "identity": "0" * 32, "bytes": 5, "turn": 0})
     with (hidden / "of-another-1.journal").open("ab", buffering=0) as file:
         for start in range(len(line)):
             file.write(line[start : start + 1])
@@ -125,3 +126,35 @@ def test_without_metadata_and_journal_a_file_is_foreign(
     refused = audiogen(*run)
     assert refused.code == 2
     assert "made from something else" in refused.err
+
+
+@pytest.mark.parametrize("late", ["a-1.journal", "z-1.journal"])
+def test_the_later_of_two_journals_is_believed(tmp_path: Path, late: str) -> None:
+    """Whatever the journals are called: the names say nothing about who was there first."""
+    first = RunFolder(tmp_path)
+    with first.open() as work:
+        work.begin("kick.wav", "0" * 32)
+        work.begin("snare.wav", "1" * 32)
+    (path,) = first.hidden.glob(f"*{ENDING}")
+    path.rename(path.with_name("m-1.journal"))  # of a machine that is not heard of any more
+    shutil.copy(first.hidden / "m-1.journal", tmp_path / "kept")
+    second = RunFolder(tmp_path)
+    with second.open() as work:
+        work.begin("kick.wav", "0" * 32)
+        work.finish("kick.wav", "0" * 32, 5)
+        work.begin("snare.wav", "2" * 32)
+        work.finish("snare.wav", "2" * 32, 6)
+    (path,) = second.hidden.glob(f"*{ENDING}")
+    path.rename(path.with_name(late))
+    shutil.move(tmp_path / "kept", second.hidden / "m-1.journal")
+    found = RunFolder(tmp_path)
+    for name, identity, size in (("kick.wav", "0" * 32, 5), ("snare.wav", "2" * 32, 6)):
+        record = found.record(name)
+        assert record is not None
+        assert (record.identity, record.size) == (identity, size)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b"[1]", b"\xff"])
+def test_a_line_that_is_no_record_is_passed_over(text: bytes) -> None:
+    """Its checksum may be right: a file that is not of our making is no reason to crash."""
+    assert list(records_of(b"%08x %s\n" % (zlib.crc32(text), text))) == []

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from audiogen_core.testing.tiny_model import random_weights, tiny_config, write_tiny_model
+from audiogen_plugins.encoders.wav import Wav
 from tests.conftest import Command, Result, local_model, write_embedding_model
 from tests.crashes import contents
 
@@ -204,8 +205,30 @@ def test_the_content_of_an_embedding_counts(
     first = run(paths[0])
     assert first.code == 0, first.err
     assert "nothing to do" in run(paths[0]).err
+    assert "nothing to do" in run(paths[1]).err
     np.save(paths[0], other)
     assert run(paths[0]).code == 2
+
+
+def test_drawn_seeds_depend_on_what_an_embedding_holds(
+    write_config: Callable[..., Path], audiogen: Command, tmp_path: Path
+) -> None:
+    """A folder of embeddings that was moved draws the same ones."""
+    model = write_embedding_model(tmp_path / "model")
+    here, there = tmp_path / "here.npy", tmp_path / "there.npy"
+    np.save(here, np.ones((4, 3), dtype=np.float32))
+
+    def run(path: Path) -> Result:
+        written = write_config(
+            generation={"seed": -1},
+            input={"type": "config", "samples": [{"prompt": "x", "audio_prompt": str(path)}]},
+            output={"file_naming": "prompt"},
+        )
+        return audiogen("generate", *local_model(model), "--generation-config", written)
+
+    assert run(here).code == 0
+    here.rename(there)
+    assert "nothing to do" in run(there).err
 
 
 def test_shards_share_a_run(generate: Generate, tmp_path: Path) -> None:
@@ -227,6 +250,18 @@ def test_shards_share_a_run(generate: Generate, tmp_path: Path) -> None:
     assert contents(tmp_path / "out") == whole
 
 
+def test_a_shard_takes_no_name_of_another(generate: Generate, tmp_path: Path) -> None:
+    """What is renamed in one part makes room for what the others have planned."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "kick.wav").write_bytes(b"mine")
+    run: dict[str, Any] = {"input": samples("kick", "kick")}
+    first = generate("--shard", "1/2", "--on-existing", "rename", **run)
+    second = generate("--shard", "2/2", **run)
+    assert first.out.splitlines() == [str(out / "kick-3.wav")]
+    assert second.out.splitlines() == [str(out / "kick-2.wav")]
+
+
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2", "1/2/3"])
 def test_shards_that_are_none(generate: Generate, text: str) -> None:
     """The message says what a shard looks like."""
@@ -244,3 +279,83 @@ def test_equal_batches_are_equal_to_the_bit(generate: Generate, tmp_path: Path) 
         (tmp_path / "out" / f"{name}.wav").unlink()
     assert len(generate("--max-batch", "3", **run).out.splitlines()) == 3
     assert contents(tmp_path / "out") == whole
+
+
+def test_metadata_of_another_format_is_not_an_outputs_own(
+    generate: Generate, tmp_path: Path
+) -> None:
+    """A FLAC file has replaced the JSON of the WAV file beside it, which is not done any more."""
+    assert generate().code == 0
+    flac = generate("--on-existing", "overwrite", output={"file_format": "flac"})
+    assert (flac.code, len(flac.out.splitlines())) == (0, 1)
+    before = contents(tmp_path / "out")
+    refused = generate()
+    assert (refused.code, refused.out) == (2, "")
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("name", ["a jazz piece.json", "a jazz piece.wav"])
+def test_what_a_user_has_put_in_place_of_an_output_is_foreign(
+    generate: Generate, tmp_path: Path, name: str
+) -> None:
+    """Notes in the place of metadata, or a longer recording: neither is replaced unasked."""
+    assert generate().code == 0
+    out = tmp_path / "out"
+    other = out / ("a jazz piece.wav" if name.endswith("json") else "a jazz piece.json")
+    other.unlink()
+    (out / name).write_bytes(b"mine" * 100_000)
+    assert generate().code == 2
+    assert (out / name).read_bytes() == b"mine" * 100_000
+    assert not other.exists()
+
+
+def test_a_name_in_other_case_beside_an_output_does_not_hide_it(
+    generate: Generate, tmp_path: Path
+) -> None:
+    """Where file systems tell them apart, the output's own name is what counts."""
+    assert generate(input=samples(*"abcdefgh")).code == 0
+    for name in "abcdefgh":
+        for ending in (".wav", ".json"):
+            (tmp_path / "out" / f"{name.upper()}{ending}").write_bytes(b"mine")
+    if len(contents(tmp_path / "out")) < 32:
+        pytest.skip("this file system does not tell them apart")
+    assert "nothing to do" in generate(input=samples(*"abcdefgh")).err
+
+
+def test_outputs_that_were_moved_and_linked_are_done(generate: Generate, tmp_path: Path) -> None:
+    """Who keeps them on another disk need not make them again; where that is gone, they are."""
+    assert generate().code == 0
+    path = tmp_path / "out" / "a jazz piece.wav"
+    path.symlink_to(path.rename(tmp_path / "elsewhere.wav"))
+    assert "nothing to do" in generate().err
+    (tmp_path / "elsewhere.wav").unlink()
+    assert generate().out.splitlines() == [str(path)]
+    assert not path.is_symlink()
+
+
+def test_a_failed_overwrite_leaves_what_stood_there(
+    generate: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audio and its metadata, for neither is of use without the other."""
+    assert generate().code == 0
+    before = contents(tmp_path / "out")
+
+    def fails(self: Wav, *arguments: Any) -> None:
+        raise RuntimeError("the encoder gave up")
+
+    monkeypatch.setattr(Wav, "encode", fails)
+    result = generate("--on-existing", "overwrite", generation={"seed": 5})
+    assert result.code == 3
+    after = contents(tmp_path / "out")
+    del after["failures.jsonl"]
+    assert after == before
+
+
+def test_a_large_file_in_the_place_of_metadata_is_not_read(
+    generate: Generate, tmp_path: Path
+) -> None:
+    """It takes no memory to see that it is none of ours."""
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out" / "a jazz piece.json").open("wb") as file:
+        file.truncate(1 << 42)
+    assert generate().code == 2

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+from audiogen_core.interrupts import held_stop
+
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.slow,
@@ -62,6 +64,57 @@ print(json.dumps(ends))
 """
 
 
+INSISTED = """
+import json, os, signal, tempfile, time
+from pathlib import Path
+from tests.crashes import Workshop, ended
+from audiogen_plugins.encoders.wav import Wav
+
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    workshop = Workshop(folder)
+
+    def slow():
+        def encode(self, *arguments):
+            (folder / "writing").touch()
+            time.sleep(60)
+        Wav.encode = encode
+
+    pid = workshop.start(workshop.config(folder / "out"), before=slow)
+    while not (folder / "writing").exists():
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(1)
+    found, status = os.waitpid(pid, os.WNOHANG)
+    first = os.waitstatus_to_exitcode(status) if found else None
+    started = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    code = ended(pid)
+    print(json.dumps([code, time.monotonic() - started, first]))
+"""
+
+
+def insisted() -> tuple[int, float, int | None]:
+    """How a run ends that is asked twice while it writes a file for a minute.
+
+    The exit code, the seconds after the second signal, and the exit code after the first.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", INSISTED], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    code, seconds, first = json.loads(done.stdout)
+    return code, seconds, first
+
+
+def test_who_calls_it_keeps_the_signals() -> None:
+    """In a program of one's own, a signal that came while a file was written is raised once."""
+    ours = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), held_stop():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is ours
+
+
 def ends(name: str, how: str) -> list[dict[str, object]]:
     """What came of 20 runs that were signalled at random moments."""
     done = subprocess.run(
@@ -98,6 +151,10 @@ def test_a_signal_ends_the_run_in_order(name: str) -> None:
 
 def test_a_second_signal_ends_it_at_once() -> None:
     """Whoever insists is not made to wait, and still nothing is torn under a final name."""
+    code, seconds, first = insisted()
+    assert first is None, "the file that was being written is finished first"
+    assert code == -signal.SIGTERM
+    assert seconds < 5
     for one in ends("SIGTERM", "twice"):
         torn = [name for name in one["torn"] if not name.startswith(".audiogen-")]  # type: ignore[attr-defined]
         assert torn == []

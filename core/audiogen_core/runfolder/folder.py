@@ -30,10 +30,13 @@ class Record:
     Attributes:
         identity: What it was made from.
         size: Its bytes; None when it was begun, and nobody knows whether it was finished.
+        turn: How often it was begun. Each process counts on from what it knows, so that of two
+            records it is plain which is older, whatever the clocks say.
     """
 
     identity: str
     size: int | None
+    turn: int = 0
 
 
 class RunFolder:
@@ -60,10 +63,21 @@ class RunFolder:
         """Reads what other processes have done meanwhile."""
         for record in self._journals.new_records():
             match record:
-                case {"begun": str(name), "identity": str(identity)}:
-                    self._records[name] = Record(identity, None)
-                case {"done": str(name), "identity": str(identity), "bytes": int(size)}:
-                    self._records[name] = Record(identity, size)
+                case {"begun": str(name), "identity": str(identity), "turn": int(turn)}:
+                    self._learn(name, Record(identity, None, turn))
+                case {
+                    "done": str(name),
+                    "identity": str(identity),
+                    "bytes": int(size),
+                    "turn": int(turn),
+                }:
+                    self._learn(name, Record(identity, size, turn))
+
+    def _learn(self, name: str, record: Record) -> None:
+        """Believes the last record of a file, in whatever order the journals are read."""
+        known = self._records.get(name)
+        if known is None or _age(record) > _age(known):
+            self._records[name] = record
 
     def record(self, name: str) -> Record | None:
         """What the journals say about a file."""
@@ -111,6 +125,7 @@ class OpenFolder:
         self.folder = folder
         self.claims = Claims(folder.hidden)
         self._closing = ExitStack()
+        self._turns: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         hidden = self.folder.hidden
@@ -135,11 +150,15 @@ class OpenFolder:
             OSError: That is not possible: the folder is gone, or the disk is full.
         """
         self._journal.path.stat()  # appending to a file that was removed would not fail
-        self._journal.append({"begun": name, "identity": identity})
+        known = self.folder.record(name)
+        turn = 0 if known is None else known.turn + 1
+        self._turns[name] = turn
+        self._journal.append({"begun": name, "identity": identity, "turn": turn})
 
     def finish(self, name: str, identity: str, size: int) -> None:
         """Writes down that a file stands whole, and all that belongs to it."""
-        self._journal.append({"done": name, "identity": identity, "bytes": size})
+        turn = self._turns[name]
+        self._journal.append({"done": name, "identity": identity, "bytes": size, "turn": turn})
 
     def fixed_limit(self, settings: str, limit: int) -> int:
         """How many outputs are sampled together: what was decided first holds for this folder.
@@ -183,3 +202,7 @@ class OpenFolder:
                 path.unlink(missing_ok=True)
         remove_temporaries(self.folder.path, is_dead)
         remove_unfinished(hidden, is_dead)
+
+
+def _age(record: Record) -> tuple[int, bool]:
+    return record.turn, record.size is not None

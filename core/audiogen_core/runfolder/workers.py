@@ -18,6 +18,9 @@ SECONDS_TO_LIVE = 60.0
 
 ENDING = ".alive"
 
+UNKNOWN = "0"
+"""When a process was started, where the system does not tell."""
+
 
 @cache
 def _machine() -> str:
@@ -39,12 +42,14 @@ def _started(pid: int) -> str:
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return "0"
+        return UNKNOWN
     # The name in parentheses may hold spaces; the start is the 22nd field.
     return stat.rpartition(b")")[2].split()[19].decode()
 
 
 def _runs(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # to ask it would be to end it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -99,7 +104,11 @@ def is_alive(worker: str, folder: Path) -> bool:
     machine, _, rest = worker.partition("-")
     number, _, started = rest.partition("-")
     if machine == _machine() and number.isdecimal():
-        return _runs(int(number)) and _started(int(number)) == started
+        if not _runs(int(number)) or _started(int(number)) != started:
+            return False
+        if started != UNKNOWN:
+            return True
+        # Another process may have its number by now: that shows no heartbeat.
     try:
         last = (folder / f"{worker}{ENDING}").stat().st_mtime
         # By the file system's own clock, for those of the machines may differ.
