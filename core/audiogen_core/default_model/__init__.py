@@ -11,7 +11,7 @@ from typing import Any
 
 from audiogen_core.models.source import CONFIG_NAME, LocalSource
 
-NAME = "audiogen-synth-1"
+NAME = "audiogen-synth-2"
 FOLDER = Path(__file__).parent
 
 
