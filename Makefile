@@ -18,8 +18,8 @@ setup: .venv/.ready
 	@touch $@
 
 demo: setup
-	@echo "A dozen prompts, with the small model that ships with audiogen. It is a first version: it"
-	@echo "plays in tune; its drums and noises are still dull (docs/default-model.md)."
+	@echo "A dozen prompts, with the small model that ships with audiogen. What it can do, and what it"
+	@echo "cannot do yet, stands in docs/default-model.md."
 	@for config in examples/demo/*.json; do \
 		$(BIN)/audiogen generate --generation-config $$config || exit $$?; \
 	done

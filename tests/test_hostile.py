@@ -370,8 +370,8 @@ ABSURD = {
     "sample_rate": ("sample_rate", 10**15),
     "strides": ("model.pretransform.config.decoder.config.strides", [0, 8, 8, 8]),
     "channels": ("model.pretransform.config.decoder.config.channels", -4),
-    "c_mults": ("model.pretransform.config.decoder.config.c_mults", [1] * 10**5),
-    "lists": ("model.diffusion.cross_attention_cond_ids", [[]] * 10**5),
+    "c_mults": ("model.pretransform.config.decoder.config.c_mults", [1] * 10**4),
+    "lists": ("model.diffusion.cross_attention_cond_ids", [[]] * 10**4),
     "conditioners": ("model.conditioning.configs", [{"id": "a", "type": "int"}] * 10**4),
 }
 """A place in a model config, and what it may not hold."""

@@ -26,13 +26,22 @@ def stoppable() -> Iterator[None]:
     What the process was started to ignore (by ``nohup``, or in the background) stays ignored.
     """
 
+    came: list[int] = []
+
     def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        came.append(number)
         _let_the_next_one_kill()
         raise KeyboardInterrupt
 
     with _handling(stop, unless=signal.SIG_IGN):
-        yield
+        try:
+            yield
+        except Exception as error:
+            # Code in another language may have made another error of it.
+            if came:
+                raise KeyboardInterrupt from error
+            raise
 
 
 @contextmanager

@@ -129,10 +129,11 @@ def test_options_are_shown_with_type_range_default_and_description(audiogen: Com
     sampler = audiogen("plugins", "show", "sampler", "dpmpp-2m-sde").out
     assert "    eta: number; at least 0; default 1.0\n        " in sampler
     words = audiogen("plugins", "show", "conditioner", "list").out
-    assert "    options: list of strings; 1 items or more; required\n" in words
+    assert "    options: list of strings; 1 items or more, 4096 items or fewer; required\n" in words
     network = audiogen("plugins", "show", "backbone", "dit").out
     assert '    attn_kwargs.qk_norm: string; "none", ' in network
-    assert "    timestep_embed_dim: whole number or null; above 0; default null\n" in network
+    option = "timestep_embed_dim: whole number or null; above 0, at most 65536; default null"
+    assert f"    {option}\n" in network
 
 
 def test_the_check_prints_a_line_for_each(audiogen: Command) -> None:

@@ -29,7 +29,7 @@ TOGETHER = 8
 class Settings:
     """How to sample: keys of a config's ``generation``."""
 
-    steps: int = 50
+    steps: int = 25
     cfg_scale: float = 3.0
     sampler_type: str = "euler"
 
