@@ -25,7 +25,6 @@ def stoppable() -> Iterator[None]:
 
     What the process was started to ignore (by ``nohup``, or in the background) stays ignored.
     """
-
     came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
