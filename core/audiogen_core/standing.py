@@ -57,12 +57,13 @@ class Standing:
             self._names = {path.name for path in folder.path.iterdir()}
         except FileNotFoundError:
             self._names = set()
+        # Files are written down before they stand, so that the journals are read after the names.
+        folder.refresh()
         # Where file systems ignore case or Unicode form, a name is taken by its likes too.
         self._likes = {same_name(name): name for name in self._names}
 
     def look_again(self, jobs: Iterable[Job]) -> None:
         """Sees what has become of some outputs since."""
-        self._folder.refresh()
         for job in jobs:
             for ending in (self._extension, ".json"):
                 name = f"{job.stem}{ending}"
@@ -73,6 +74,7 @@ class Standing:
                     self._names.discard(name)
                     if self._likes.get(same_name(name)) == name:
                         del self._likes[same_name(name)]
+        self._folder.refresh()
 
     def state(self, job: Job) -> State:
         """How an output stands."""

@@ -38,7 +38,7 @@ def test_killed_runs_end_as_undisturbed_ones(seed: int) -> None:
     assert report["redone"] <= BATCH  # type: ignore[operator]
     moments = report["moments"]
     assert isinstance(moments, dict)
-    assert len(moments) >= 4, "the kills came at too few moments to tell anything"
+    assert len(moments) >= 3, "the kills came at too few moments to tell anything"
 
 
 @pytest.mark.slow
