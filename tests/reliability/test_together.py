@@ -27,15 +27,16 @@ with tempfile.TemporaryDirectory() as name:
         return workshop.config(out, outputs=items, seed=-1, steps=1, cfg_scale=1.0, **more)
     out = folder / "together"
     started = time.monotonic()
-    pids = [workshop.start(config(out), "--max-batch=10") for _ in range(processes)]
+    shared = config(out)
+    pids = [workshop.start(shared, "--max-batch=10") for _ in range(processes)]
     for pid in pids[:killed]:
         time.sleep(1)
         os.kill(pid, signal.SIGKILL)
     codes = [ended(pid) for pid in pids]
     # The next run clears up after the killed ones, and has nothing to make.
-    codes.append(workshop.run(config(out), "--max-batch=10"))
+    codes.append(workshop.run(shared, "--max-batch=10"))
     found = contents(out)
-    made = len(config(out).with_suffix(".count").read_text())
+    made = len(shared.with_suffix(".count").read_text())
     hidden = sorted(path.suffix or path.name for path in (out / ".audiogen").iterdir())
     # The same alone, with the same key for seeds.
     (folder / "alone" / ".audiogen").mkdir(parents=True)
@@ -43,7 +44,7 @@ with tempfile.TemporaryDirectory() as name:
     (folder / "alone" / ".audiogen" / "seeds").write_bytes(key)
     alone = workshop.run(config(folder / "alone"), "--max-batch=10")
     same = contents(folder / "alone") == found
-    log = config(out).with_suffix(".log").read_text()
+    log = shared.with_suffix(".log").read_text()
 print(json.dumps({"codes": codes, "files": len(found), "made": made, "same": same,
                   "hidden": hidden, "alone": alone, "log": log[-2000:]}))
 """
