@@ -79,6 +79,19 @@ def audiogen_process(
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def report_of(*arguments: str) -> Any:
+    """The JSON that a Python process prints which forks runs: on one thread, as forks need."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny model with random weights."""

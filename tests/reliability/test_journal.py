@@ -158,3 +158,23 @@ def test_the_later_of_two_journals_is_believed(tmp_path: Path, late: str) -> Non
 def test_a_line_that_is_no_record_is_passed_over(text: bytes) -> None:
     """Its checksum may be right: a file that is not of our making is no reason to crash."""
     assert list(records_of(b"%08x %s\n" % (zlib.crc32(text), text))) == []
+
+
+@pytest.mark.parametrize("planted", ["file", "link"])
+def test_what_is_no_folder_is_refused(
+    planted: str,
+    tiny_model: Path,
+    write_config: Callable[..., Path],
+    audiogen: Command,
+    tmp_path: Path,
+) -> None:
+    """A file or a link in place of the hidden folder is an error before the model is loaded."""
+    hidden, elsewhere = tmp_path / "out" / HIDDEN, tmp_path / "elsewhere"
+    hidden.parent.mkdir()
+    elsewhere.mkdir()
+    hidden.touch() if planted == "file" else hidden.symlink_to(elsewhere)
+    config = write_config()
+    result = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert result.code == 2
+    assert f"output.output_dir: '{hidden}' is not a folder" in result.err
+    assert not list(elsewhere.iterdir())

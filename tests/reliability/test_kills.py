@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
+from tests.conftest import report_of
 from tests.crashes import BATCH
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -16,16 +14,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 def crashes(*arguments: str) -> dict[str, object]:
     """Runs ``python -m tests.crashes``."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.crashes", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=900,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
-    )
-    assert done.returncode == 0, done.stderr
-    report: dict[str, object] = json.loads(done.stdout)
-    return report
+    found: dict[str, object] = report_of("-m", "tests.crashes", *arguments)
+    return found
 
 
 @pytest.mark.slow

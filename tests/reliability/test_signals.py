@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from audiogen_core.interrupts import held_stop
+from tests.conftest import report_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -99,11 +97,7 @@ def insisted() -> tuple[int, float, int | None]:
 
     The exit code, the seconds after the second signal, and the exit code after the first.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", INSISTED], capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    code, seconds, first = json.loads(done.stdout)
+    code, seconds, first = report_of("-c", INSISTED)
     return code, seconds, first
 
 
@@ -117,15 +111,7 @@ def test_who_calls_it_keeps_the_signals() -> None:
 
 def ends(name: str, how: str) -> list[dict[str, object]]:
     """What came of 20 runs that were signalled at random moments."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, name, how],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, object]] = json.loads(done.stdout)
+    found: list[dict[str, object]] = report_of("-c", SCRIPT, name, how)
     return found
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.conftest import report_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -52,16 +51,8 @@ print(json.dumps({"codes": codes, "files": len(found), "made": made, "same": sam
 
 def together(items: int, processes: int, killed: int) -> dict[str, object]:
     """What came of several processes that were started at once, some of them killed."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(items), str(processes), str(killed)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
-    )
-    assert done.returncode == 0, done.stderr
-    report: dict[str, object] = json.loads(done.stdout)
-    return report
+    found: dict[str, object] = report_of("-c", SCRIPT, str(items), str(processes), str(killed))
+    return found
 
 
 def test_eight_processes_share_500_outputs() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from audiogen_core.errors import InputError, Problem
@@ -56,6 +55,8 @@ class RunFolder:
         self._journals = Journals(self.hidden)
         self._records: dict[str, Record] = {}
         self._anew = anew
+        if self.hidden.is_symlink() or (self.hidden.exists() and not self.hidden.is_dir()):
+            raise InputError(Problem("output.output_dir", f"'{self.hidden}' is not a folder"))
         self.key = (None if anew else self._standing_key()) or secrets.token_hex(16)
         self.refresh()
 
@@ -135,12 +136,7 @@ class OpenFolder:
         self._take_over()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closing.close()
 
     def begin(self, name: str, identity: str) -> None:

@@ -9,7 +9,6 @@ import threading
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 SECONDS_BETWEEN_BEATS = 5.0
@@ -83,12 +82,7 @@ class Heartbeat:
             except OSError:
                 continue  # who removed the folder ends the run, not this thread
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         self._path.unlink(missing_ok=True)
