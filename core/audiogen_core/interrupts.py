@@ -19,28 +19,40 @@ STOPS = tuple(
 )
 
 
+_stopped = threading.Event()
+"""Whether one of them has come since the last run began."""
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Lets the signals of `STOPS` raise KeyboardInterrupt in the block.
 
     What the process was started to ignore (by ``nohup``, or in the background) stays ignored.
     """
-    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        came.append(number)
+        del number, frame
+        _stopped.set()
         _let_the_next_one_kill()
         raise KeyboardInterrupt
 
+    _stopped.clear()
     with _handling(stop, unless=signal.SIG_IGN):
         try:
             yield
-        except Exception as error:
-            # Code in another language may have made another error of it.
-            if came:
-                raise KeyboardInterrupt from error
+        except Exception:
+            raise_if_stopped()
             raise
+
+
+def raise_if_stopped() -> None:
+    """To be asked after an error: code in another language may have made it of a signal.
+
+    Raises:
+        KeyboardInterrupt: A signal has come.
+    """
+    if _stopped.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager

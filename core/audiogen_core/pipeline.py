@@ -17,7 +17,7 @@ from audiogen_core.failures import FailureLog
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
-from audiogen_core.interrupts import held_stop
+from audiogen_core.interrupts import held_stop, raise_if_stopped
 from audiogen_core.jobs import Job
 from audiogen_core.memory import is_out_of_memory
 from audiogen_core.models.config import ModelConfig
@@ -121,6 +121,7 @@ class _Run:
         try:
             audio = make_audio(self._prepared, batch, self._observer)
         except Exception as error:
+            raise_if_stopped()
             # No more than the words: the error itself holds on to the memory that a retry needs.
             audio, cause = {}, describe(error)
             smaller = batch.halves() if is_out_of_memory(error) else batch.samples()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from audiogen_core.interrupts import STOPS, held_stop, stoppable
+from audiogen_core.interrupts import STOPS, held_stop, raise_if_stopped, stoppable
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +42,25 @@ def test_outside_of_a_block_it_raises_at_once(number: int) -> None:
     """Nothing is waited for."""
     with pytest.raises(KeyboardInterrupt), stoppable():
         signal.raise_signal(number)
+
+
+def lost_in_translation() -> None:
+    """Is signalled, and makes another error of it, as code in other languages may."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise RuntimeError("a callback failed") from None
+
+
+def test_a_signal_that_became_another_error_still_stops() -> None:
+    """And it is known to whoever catches that error; an error of another run is an error."""
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        lost_in_translation()
+    with pytest.raises(KeyboardInterrupt):
+        raise_if_stopped()
+    with pytest.raises(ValueError, match="x"), stoppable():
+        raise ValueError("x")
+    raise_if_stopped()
 
 
 def test_handlers_are_what_they_were() -> None:
