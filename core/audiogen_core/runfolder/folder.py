@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -55,10 +56,17 @@ class RunFolder:
         self._journals = Journals(self.hidden)
         self._records: dict[str, Record] = {}
         self._anew = anew
-        if self.hidden.is_symlink() or (self.hidden.exists() and not self.hidden.is_dir()):
-            raise InputError(Problem("output.output_dir", f"'{self.hidden}' is not a folder"))
+        self._check_hidden()
         self.key = (None if anew else self._standing_key()) or secrets.token_hex(16)
         self.refresh()
+
+    def _check_hidden(self) -> None:
+        try:
+            mode = self.hidden.lstat().st_mode
+        except OSError:
+            return  # there is none, or it cannot be made either, which is found out later
+        if not stat.S_ISDIR(mode):
+            raise InputError(Problem("output.output_dir", f"'{self.hidden}' is not a folder"))
 
     def refresh(self) -> None:
         """Reads what other processes have done meanwhile."""
