@@ -24,7 +24,10 @@ SECONDS = 4.0
 WEIGHTS = dict.fromkeys(KINDS, 1.0) | {
     # What has a note has 49 of them to learn, and the loop 81 tempi.
     **{name: 2.0 for name, kind in KINDS.items() if "midi" in kind.exact},
-    "four_on_the_floor": 3.0,
+    # Of a loop, every beat must come in time.
+    "four_on_the_floor": 8.0,
+    # A sweep or a laser is nowhere twice the same.
+    **dict.fromkeys(("rising_sweep", "falling_sweep", "laser"), 2.0),
     # Noise is the hardest to code.
     **dict.fromkeys(("snare", "clap", "closed_hat", "open_hat", "noise_burst"), 2.0),
 }

@@ -53,8 +53,8 @@ CARRIERS = 3
 CARRIED = 0.8
 """How loud it starts, relative to what it was: tones in these bands become noise, too."""
 
-WAVE = 0.3
-"""The frequency of the waves that let loudness open the way for noise."""
+WAVE = 0.1
+"""The frequency of the waves that let loudness open the way for noise: straight up to its peaks."""
 
 OPENS = math.pi / 2 / (2 * WAVE) / 1.5
 """What a loudness of half the full measure is multiplied by to open it all the way."""
@@ -205,7 +205,7 @@ def _carry(
             _direction(opening)[rows, latents, middle] = 1
             _direction(opening)[rows, ears + index, middle] = sign * OPENS
             _direction(join)[rows] = 0
-            _direction(join)[rows, :count] = float(sign * CARRIED * louder * loud / 0.51) * weight
+            _direction(join)[rows, :count] = float(sign * CARRIED * louder * loud / (1.7 * WAVE)) * weight
             wave.alpha[rows], wave.beta[rows] = math.log(WAVE), 0.0
         _direction(opening)[ear] = 0
         _direction(opening)[ear, ears + index, middle] = OPENS

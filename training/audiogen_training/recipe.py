@@ -180,13 +180,13 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=3_300,
+    autoencoder_steps=2_400,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
     understanding_steps=800,
-    examples=12_000,
-    diffusion_steps=1_340,
+    examples=20_000,
+    diffusion_steps=3_400,
     diffusion_batch=40,
 )
 """For two CPU cores, in three hours."""
