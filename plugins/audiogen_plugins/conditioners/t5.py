@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
 from audiogen_core.models.limits import Positions
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, validate
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
 from audiogen_plugins.conditioners.pretrained import Pretrained, Tokenizer
@@ -99,12 +99,14 @@ class T5Conditioner(Conditioner):
             UnavailableError: The network or the Hub failed.
         """
         source = pretrained.find(options.t5_model_name, context, key := "t5_model_name")
+        known = T5Config.model_fields
+        given = {name: value for name, value in source.config().items() if name in known}
         try:
-            config = T5Config.model_validate(source.config())
-        except ValidationError as error:
-            first = error.errors()[0]
-            what = f"its config's {first['loc'][0]}: {first['msg'].lower()}"
-            raise InputError(Problem(key, f"'{source}' is no T5: {what}")) from None
+            config = validate(T5Config, given)
+        except InputError as error:
+            first = error.problems[0]
+            what = f"'{source}' is no T5: its config's {first.where}: {first.what}"
+            raise InputError(Problem(key, what)) from None
         return cls(
             context.output_dim,
             source=source,

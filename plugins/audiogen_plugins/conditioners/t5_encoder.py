@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from audiogen_core.models.checkpoint import FLOATS, open_checkpoint
-from audiogen_core.models.limits import MAX_WIDTH, Parts, Width
+from audiogen_core.models.checkpoint import FLOATS, PickledCheckpoint, SafetensorsCheckpoint
+from audiogen_core.models.limits import Parts, Width
+from audiogen_core.options import PluginOptions
 
 EMBEDDING = ("shared.weight", "encoder.embed_tokens.weight")
 """What checkpoints call the vocabulary's embedding: the one, the other, or both."""
@@ -27,12 +28,10 @@ FEED_FORWARD = "layer.1.DenseReluDense"
 POSITIONS = f"encoder.block.0.{ATTENTION}.relative_attention_bias.weight"
 
 
-class T5Config(BaseModel):
-    """What ``config.json`` says of the encoder. Its other keys do not matter here."""
+class T5Config(PluginOptions):
+    """The keys of ``config.json`` that say what the encoder is."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
-    d_model: Annotated[int, Field(gt=0, le=MAX_WIDTH)]
+    d_model: Width
     d_kv: Width = 64
     d_ff: Width = 2048
     num_layers: Parts = 6
@@ -106,7 +105,9 @@ class T5Encoder:
         dim = (config.vocab_size, config.d_model)
         wanted |= dict.fromkeys(EMBEDDING, dim)
         found: dict[str, Tensor] = {}
-        for checkpoint in map(open_checkpoint, files):
+        for file in files:
+            safe = file.suffix == ".safetensors"
+            checkpoint = SafetensorsCheckpoint(file) if safe else PickledCheckpoint(file)
             for name, shape in checkpoint.shapes().items():
                 if name not in wanted or name in found:
                     continue
