@@ -105,7 +105,8 @@ def _phases(weight: Tensor, stride: int) -> Tensor:
     Returns:
         ``[stride * out_channels, in_channels, taps]``: the latest input sample comes last.
     """
-    taps = weight.unflatten(2, (-1, stride)).flip(2)  # type: ignore[no-untyped-call]
+    rows, columns, size = weight.shape
+    taps = weight.reshape(rows, columns, size // stride, stride).flip(2)
     return taps.permute(3, 1, 0, 2).flatten(0, 1)
 
 
