@@ -54,13 +54,3 @@ def warning(name: str, text: str, hint: str = "", value: Any = None) -> Finding:
 def problem(name: str, text: str, hint: str = "", value: Any = None) -> Finding:
     """A finding that generating does not work."""
     return Finding(Mark.PROBLEM, name, text, hint, value)
-
-
-def size(count: int) -> str:
-    """Bytes in words: ``3.4 GB``."""
-    amount = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{count} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"

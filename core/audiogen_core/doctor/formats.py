@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from audiogen_core.config import OutputSection
-from audiogen_core.doctor.findings import Finding, Mark, ok, problem, size, warning
+from audiogen_core.doctor.findings import Finding, Mark, ok, problem, warning
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError
 from audiogen_core.options import validate
 from audiogen_core.plugin_help import example_options
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.registry import describe
+from audiogen_core.sizes import size
 from audiogen_core.tags import Tags
 from audiogen_core.testing.encoders import decode, tones
 

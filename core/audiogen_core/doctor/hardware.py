@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 
 from audiogen_core.devices import available_devices, half_type
-from audiogen_core.doctor.findings import Finding, Mark, ok, size, warning
+from audiogen_core.doctor.findings import Finding, Mark, ok, warning
 from audiogen_core.memory import free_memory
 from audiogen_core.registry import describe
+from audiogen_core.sizes import size
 
 LOW_MEMORY = 2**30
 """The default model with its libraries takes about so many bytes."""

@@ -14,9 +14,10 @@ from huggingface_hub import (
     scan_cache_dir,
 )
 
-from audiogen_core.doctor.findings import Finding, ok, size, warning
+from audiogen_core.doctor.findings import Finding, ok, warning
 from audiogen_core.models.source import hub_quiet
 from audiogen_core.registry import describe
+from audiogen_core.sizes import size
 
 LOGIN = "Models whose terms you accepted need a login: run 'hf auth login' or set HF_TOKEN."
 PATIENCE = 10.0

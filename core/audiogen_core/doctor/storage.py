@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from audiogen_core.doctor.findings import Finding, ok, problem, size, warning
+from audiogen_core.doctor.findings import Finding, ok, problem, warning
+from audiogen_core.sizes import size
 
 LOW = 2**30
 """Bytes: an hour and a half of uncompressed stereo, but no model of full size."""
