@@ -78,23 +78,28 @@ def _text(model: ModelDescription) -> str:
 
 
 def _fact(label: str, text: str) -> str:
-    body = textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent=f"  {label.ljust(LABEL_WIDTH)}",
-        subsequent_indent=" " * (2 + LABEL_WIDTH),
-        break_on_hyphens=False,
-    )
-    return f"{body}\n"
+    return _wrapped(text, f"  {label.ljust(LABEL_WIDTH)}", " " * (2 + LABEL_WIDTH))
 
 
 def _conditioner(one: ConditionerDescription) -> str:
     options = ", ".join(f"{key} {_value(value)}" for key, value in one.options.items())
     inputs = ", ".join(one.inputs) or "not used by the network"
     default = "" if one.default_key is None else f"; reads '{one.default_key}' where it is left out"
-    head = f"  {one.id}: {one.type}, {inputs}{default}\n"
-    wrapped = textwrap.fill(options, WIDTH - 4, break_on_hyphens=False)
-    return head + textwrap.indent(wrapped + "\n" if wrapped else "", "    ")
+    head = f"{one.id}: {one.type}, {inputs}{default}"
+    return _wrapped(head, "  ", "      ") + (_wrapped(options, "    ", "    ") if options else "")
+
+
+def _wrapped(text: str, first: str, others: str) -> str:
+    """The text in lines; a path stays whole, so that it can be copied."""
+    body = textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return f"{body}\n"
 
 
 def _value(value: Any) -> str:

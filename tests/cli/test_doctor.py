@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from audiogen_core.doctor import examine
 from audiogen_core.doctor.findings import Mark
 from audiogen_core.plugin_manager import installed_plugins
-from tests.conftest import Command, Result, audiogen_process
+from tests.conftest import Command, Result
 from tests.hub_server import Hub
 
 TOKEN = "hf_of_this_user"  # noqa: S105
@@ -28,14 +29,8 @@ def hub() -> Iterator[Hub]:
 @pytest.fixture
 def home(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that is online, with an empty cache and nobody logged in."""
-    for name, value in environment(hub, tmp_path / "home").items():
-        monkeypatch.setenv(name, value)
-    return tmp_path / "home"
-
-
-def environment(hub: Hub, home: Path) -> dict[str, str]:
-    """What the Hub's client reads."""
-    return {
+    home = tmp_path / "home"
+    environment = {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(home),
         "HF_HUB_CACHE": str(home / "hub"),
@@ -43,6 +38,9 @@ def environment(hub: Hub, home: Path) -> dict[str, str]:
         "HF_TOKEN": "",
         "NO_PROXY": "127.0.0.1",
     }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return home
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -62,10 +60,12 @@ def marks(found: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> set[s
     return {found[name]["mark"] for name in names}
 
 
-def test_a_machine_that_works(hub: Hub, tmp_path: Path) -> None:
+def test_a_machine_that_works(
+    audiogen: Command, monkeypatch: pytest.MonkeyPatch, hub: Hub, home: Path
+) -> None:
     """Exit code 0, every section, every format tried, a sound made; the Hub is asked nothing."""
-    login = environment(hub, tmp_path) | {"HF_TOKEN": TOKEN}
-    result = audiogen_process("doctor", "--json", **login)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    result = audiogen("doctor", "--json")
     assert result.code == 0, result.out
     report = json.loads(result.out)
     assert (report["works"], list(report["sections"])) == (True, list(examine.CHECKS))
@@ -111,6 +111,19 @@ def test_text_fits_a_terminal(audiogen: Command, monkeypatch: pytest.MonkeyPatch
         assert verdict == "Generating works: 2 warnings."
     else:
         assert verdict == "Generating works: all ok."
+
+
+def test_marks_have_colours_on_a_terminal(
+    audiogen: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a person looks, unless NO_COLOR is set; the words stay the same."""
+    only(monkeypatch, "storage")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = audiogen("doctor").out
+    assert "\x1b[32mok" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in audiogen("doctor").out
 
 
 @pytest.mark.parametrize(
@@ -203,7 +216,7 @@ def test_the_hub_is_asked_with_online(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     online = audiogen("doctor", "--json", "--online")
     assert findings(online, "connection")["connection"]["text"] == f"{hub.url} knows you as ada"
-    assert {one.token for one in hub.requests} == {TOKEN}
+    assert [one.token for one in hub.requests if one.path == "/api/whoami-v2"] == [TOKEN]
     hub.close()
     closed = audiogen("doctor", "--json", "--online")
     assert closed.code == 0

@@ -21,6 +21,9 @@ from tests.conftest import DATA, Command, write_embedding_model
 from tests.core.test_hub import MODEL, TEXT, Machine, arguments, with_text
 from tests.hub_server import Hub
 
+ROUNDING = 1e-3
+"""How far sounds at full scale may differ: where weights lie in memory decides how sums round."""
+
 WriteConfig = Callable[..., Path]
 V_SAMPLERS = {
     "k-heun", "k-lms", "k-dpmpp-2s-ancestral", "k-dpm-2", "k-dpm-fast", "k-dpm-adaptive",
@@ -47,8 +50,9 @@ def test_a_model_of_the_hub(machine: Machine, write_config: WriteConfig) -> None
         ["models", "pull", MODEL],
         ["models", "list", "--json"], ["models", "show", MODEL, "--json"],
     ])  # fmt: skip
-    first = hub.requests[: next(i for i, one in enumerate(hub.requests) if TEXT in one.path)]
-    assert {one.path.rpartition("/")[2] for one in first} == {"model_config.json"}
+    files = [one.path for one in hub.requests if "/resolve/" in one.path]
+    before = files[: files.index(next(path for path in files if TEXT in path))]
+    assert {path.rpartition("/")[2] for path in before} == {"model_config.json"}
     description = json.loads(shown.out)
     assert description["checkpoint"] is None
     assert description["parameters"].keys() == {"diffusion", "decoder", "encoder"}
@@ -111,7 +115,7 @@ def test_a_local_model_is_shown(audiogen: Command, tmp_path: Path) -> None:
     folder = write_embedding_model(tmp_path / "model")
     result = audiogen("models", "show", folder)
     assert (result.code, result.err) == (0, "")
-    assert max(len(line) for line in result.out.splitlines()) <= 80
+    assert max(len(line) for line in result.out.splitlines() if "/" not in line) <= 80
     words = " ".join(result.out.split())
     for text in (
         "objective v sampler dpmpp-3m-sde by default; fit: k-heun, ",
@@ -171,6 +175,7 @@ def test_what_cannot_be_shown(audiogen: Command, tmp_path: Path) -> None:
         "(did you mean 'default'?)",
         "empty": "'empty' holds no model_config.json",
         "model.ckpt": "'model.ckpt' is no model config, a .json file; name the model's config",
+        "x" * 300: f"'{'x' * 300}' is no file or folder here",
         "nowhere/model_config.json": "'nowhere/model_config.json' is no file or folder here",
         "unknown.json": "model.ckpt: is empty",
         "default --revision x": "--revision goes with a model of the Hub, and 'default' is none",
@@ -195,6 +200,11 @@ def generated(audiogen: Command, config: Path, model: Path, weights: Path) -> np
     return decode(Path(result.out.splitlines()[-1]))[0]
 
 
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """The greatest of two sounds at full scale."""
+    return float(np.abs(one - other).max())
+
+
 def test_a_training_checkpoint_is_unwrapped(
     audiogen: Command, tiny_model: Path, tmp_path: Path, write_config: WriteConfig
 ) -> None:
@@ -217,17 +227,16 @@ def test_a_training_checkpoint_is_unwrapped(
     config = write_config()
     before = generated(audiogen, config, tiny_model, tmp_path / "run.ckpt")
     after = generated(audiogen, config, tiny_model, tmp_path / "plain.safetensors")
-    assert np.array_equal(before, after)
-    assert not np.array_equal(
-        after, generated(audiogen, config, tiny_model, tiny_model / "model.safetensors")
-    )
+    assert difference(before, after) < ROUNDING
+    plain = generated(audiogen, config, tiny_model, tiny_model / "model.safetensors")
+    assert difference(plain, after) > 10 * ROUNDING
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_the_type_of_numbers_can_be_chosen(
     audiogen: Command, tiny_model: Path, tmp_path: Path, write_config: WriteConfig, dtype: str
 ) -> None:
-    """Whole numbers keep theirs; the sound is almost the same, and with float32 exactly."""
+    """The file holds rounded numbers, and generates as the rounded numbers do."""
     tensors = load_file(tiny_model / "model.safetensors")
     target = tmp_path / "out.safetensors"
     result = audiogen(
@@ -237,11 +246,11 @@ def test_the_type_of_numbers_can_be_chosen(
     wanted = getattr(torch, dtype)
     for name, tensor in load_file(target).items():
         assert torch.equal(tensor, tensors[name].to(wanted))
-    config = write_config(output={"post_processing": ["none"], "file_format": "wav float"})
-    before = generated(audiogen, config, tiny_model, tiny_model / "model.safetensors")
-    after = generated(audiogen, config, tiny_model, target)
-    error = float(np.abs(after - before).max() / np.abs(before).max())
-    assert error == 0 if dtype == "float32" else 0 < error < 0.2
+    rounded = {name: tensor.to(wanted).float() for name, tensor in tensors.items()}
+    save_file(rounded, tmp_path / "rounded.safetensors")
+    config = write_config()
+    wide = generated(audiogen, config, tiny_model, tmp_path / "rounded.safetensors")
+    assert difference(wide, generated(audiogen, config, tiny_model, target)) < ROUNDING
 
 
 def test_an_autoencoder_s_training_is_unwrapped(audiogen: Command, tmp_path: Path) -> None:
@@ -272,6 +281,7 @@ def test_nothing_is_written_where_it_cannot_be_right(audiogen: Command, tmp_path
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for given, message in {
         "big.safetensors there.safetensors": "there.safetensors: exists already; --overwrite",
+        f"big.safetensors {'x' * 300}.safetensors": f"{'x' * 300}.safetensors: cannot be written: ",
         "big.safetensors out.ckpt": "out.ckpt: must end in .safetensors",
         "big.safetensors no/out.safetensors": "no/out.safetensors: there is no folder 'no'",
         "no.safetensors out.safetensors": "no.safetensors: checkpoint does not exist",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audiogen_core.default_model import FOLDER, NAME, DefaultSource
 from audiogen_core.downloads import unreported
-from audiogen_core.errors import UsageError, did_you_mean
+from audiogen_core.errors import AudiogenError, UsageError, did_you_mean
 from audiogen_core.models.source import (
     CHECKPOINT_NAMES,
     CONFIG_NAME,
@@ -74,12 +74,15 @@ def listed_models() -> Iterator[ListedModel]:
 
 def _cached() -> Iterator[ListedModel]:
     """Of the cache, what has a model config."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
 
     try:
         cache = scan_cache_dir()
     except CacheNotFound:
         return
+    except OSError as error:
+        folder = constants.HF_HUB_CACHE
+        raise AudiogenError(f"{folder}: the Hub's cache cannot be read: {error.strerror}") from None
     for repository in cache.repos:
         for one in repository.revisions if repository.repo_type == "model" else ():
             files = {path.name for path in one.snapshot_path.iterdir()}
@@ -121,12 +124,14 @@ def named_model(name: str, revision: str | None = None) -> ModelSource:
 
 def _local_model(name: str) -> ModelSource | None:
     path = Path(name)
+    try:
+        path.stat()
+    except OSError:  # it is not there, or no path at all
+        return DefaultSource() if name in (DEFAULT, NAME) else None
     if path.is_dir():
         path /= CONFIG_NAME
         if not path.is_file():
             raise UsageError(f"'{name}' holds no {CONFIG_NAME}")
-    elif not path.is_file():
-        return DefaultSource() if name in (DEFAULT, NAME) else None
     elif path.suffix != ".json":
         raise UsageError(f"'{name}' is no model config, a .json file; name the model's config")
     checkpoints = (path.with_name(one) for one in CHECKPOINT_NAMES)

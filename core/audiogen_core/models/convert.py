@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiogen_core.errors import InputError, Problem, UsageError
+from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
 from audiogen_core.models.checkpoint import (
     EMA_OF_AUTOENCODER,
     FLOATS,
@@ -53,31 +53,43 @@ def convert(
         overwrite: Whether a file that exists is replaced.
 
     Raises:
-        UsageError: ``target`` cannot be written, or stands already.
+        UsageError: ``target`` is no path to write to, or stands already.
         InputError: The checkpoint is broken, or holds numbers that ``dtype`` has not.
+        AudiogenError: Writing failed.
     """
-    if target.suffix != ".safetensors":
-        raise UsageError(f"{target}: must end in .safetensors")
-    if not target.parent.is_dir():
-        raise UsageError(f"{target}: there is no folder '{target.parent}'")
-    if (target.exists() or target.is_symlink()) and not overwrite:
-        raise UsageError(f"{target}: exists already; --overwrite replaces it")
+    _check_target(target, overwrite=overwrite)
     checkpoint = open_checkpoint(source)
     shapes = checkpoint.shapes()
     names = _names(shapes)
     tensors = _converted(checkpoint, names, dtype)
 
-    def write(path: Path) -> None:
-        from safetensors.torch import save_file
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
 
+    def write(path: Path) -> None:
         save_file(tensors, path, metadata={"format": "pt"})
         _check_written(path, tensors)
 
     try:
         publish(target, write)
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror or error}") from None
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AudiogenError(f"{target}: cannot be written: {reason}") from None
     return Converted(len(names), len(shapes) - len(names), target.stat().st_size)
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if target.suffix != ".safetensors":
+        raise UsageError(f"{target}: must end in .safetensors")
+    try:
+        if not target.parent.is_dir():
+            raise UsageError(f"{target}: there is no folder '{target.parent}'")
+        there = target.exists() or target.is_symlink()
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from None
+    if target.is_dir() or (there and not overwrite):
+        hint = "" if target.is_dir() else "; --overwrite replaces it"
+        raise UsageError(f"{target}: exists already{hint}")
 
 
 def _names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:

@@ -124,8 +124,10 @@ def describe_model(
     Raises:
         InputError: The config names a part that is not known, or the checkpoint is broken.
     """
-    shapes, stored = _built(config, plugins), ()
-    if checkpoint is not None:
+    stored: tuple[str, ...] = ()
+    if checkpoint is None:
+        shapes = _built(config, plugins)
+    else:
         shapes, stored = _stored(checkpoint)
     parameters: Counter[str] = Counter()
     for tensor, shape in shapes.items():
