@@ -60,6 +60,7 @@ def marks(found: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> set[s
     return {found[name]["mark"] for name in names}
 
 
+@pytest.mark.slow
 def test_a_machine_that_works(
     audiogen: Command, monkeypatch: pytest.MonkeyPatch, hub: Hub, home: Path
 ) -> None:
@@ -162,7 +163,7 @@ def test_what_hangs_is_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """A check that does not come to its end is stopped; what it had found by then is kept."""
     code = (
         "import time\nfrom audiogen_core.doctor.findings import ok\n"
-        "def check():\n    yield ok('first', 'fine')\n    time.sleep(600)\n"
+        "def check():\n    print('noise')\n    yield ok('first', 'fine')\n    time.sleep(600)\n"
     )
     (tmp_path / "slow_check.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

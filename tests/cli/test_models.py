@@ -41,6 +41,7 @@ def machine(tiny_model: Path, tmp_path: Path) -> Iterator[Machine]:
         yield Machine(hub, tmp_path / "home")
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub(machine: Machine, write_config: WriteConfig) -> None:
     """Shown from its config alone, pulled whole, listed, and generated with offline."""
     hub = machine.hub

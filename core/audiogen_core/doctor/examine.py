@@ -11,10 +11,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from audiogen_core.doctor.findings import Finding, Mark, problem
 
@@ -62,27 +60,26 @@ def examine(*, online: bool = False, patience: float = PATIENCE) -> Iterator[Sec
 
 
 def _findings(name: str, reference: str, patience: float) -> Iterator[Finding]:
-    """What a check wrote into a file, a line each, and how its process ended if it went wrong."""
-    with tempfile.TemporaryDirectory(prefix="audiogen-") as folder:
-        report = Path(folder, "findings.jsonl")
-        report.touch()
-        cause = _run(reference, report, patience)
-        found = [_read(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    """What a check wrote, a line each, and how its process ended if it went wrong."""
+    report, cause = _run(reference, patience)
+    # A line without an end was being written when the process ended.
+    lines = [line for line in report.splitlines(keepends=True) if line.endswith(b"\n")]
+    found = [_read(line) for line in lines]
     yield from found
     if cause is not None:
         after = f" after '{found[-1].name}'" if found else ""
         yield problem(name, f"this check could not be ended{after}: {cause}")
 
 
-def _read(line: str) -> Finding:
+def _read(line: bytes) -> Finding:
     data = json.loads(line)
     return Finding(**{**data, "mark": Mark(data["mark"])})
 
 
-def _run(reference: str, report: Path, patience: float) -> str | None:
-    """Runs one check; None where it came to its end, otherwise what went wrong."""
+def _run(reference: str, patience: float) -> tuple[bytes, str | None]:
+    """Runs one check: what it wrote, and what went wrong; None where it came to its end."""
     # -P: not from the working directory, where anything may be called like a library.
-    command = [sys.executable, "-P", "-m", _HERE, reference, str(report)]
+    command = [sys.executable, "-P", "-m", _HERE, reference]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
     try:
         done = subprocess.run(  # noqa: S603 (a list of arguments, no shell, no text of a user)
@@ -93,14 +90,19 @@ def _run(reference: str, report: Path, patience: float) -> str | None:
             timeout=patience,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"it did not finish within {patience:g} seconds"
+    except subprocess.TimeoutExpired as error:
+        return error.stdout or b"", f"it did not finish within {patience:g} seconds"
     except OSError as error:
-        return f"it could not be started: {error.strerror}"
-    if done.returncode == 0:
+        return b"", f"it could not be started: {error.strerror}"
+    return done.stdout, _cause(done.returncode, done.stderr.decode(errors="replace"))
+
+
+def _cause(code: int, messages: str) -> str | None:
+    """Why a process ended; None where it was done."""
+    if code == 0:
         return None
-    lines = done.stderr.decode(errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    if done.returncode > 0:
-        return last or f"it ended with exit code {done.returncode}"
-    return f"it was ended by {signal.Signals(-done.returncode).name}"
+    if code < 0:
+        names = {one.value: one.name for one in signal.Signals}
+        return f"it was ended by {names.get(-code, f'signal {-code}')}"
+    lines = [line.strip() for line in messages.splitlines() if line.strip()]
+    return lines[-1] if lines else f"it ended with exit code {code}"
