@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import config, generate, plugins
+from audiogen_cli import config, doctor, generate, models, plugins
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
 
@@ -25,8 +25,10 @@ app = typer.Typer(
     help="Generate audio with Stable-Audio-format latent diffusion models, from a config.",
 )
 app.command("generate")(generate.generate)
+app.command("doctor")(doctor.doctor)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:
