@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -77,6 +77,9 @@ class GenerationSection(PluginOptions):
         description="Noise levels between which guidance is applied.",
     )
     scale_phi: Number = Field(0.0, ge=0, le=1, description="Strength of guidance rescaling.")
+    sample_size: Literal["auto"] | None = Field(
+        None, description='"auto" samples no more than seconds_total needs; else the full length.'
+    )
 
 
 class OutputSection(PluginOptions):

@@ -186,7 +186,7 @@ class _Samples:
                 known = [*self._known, *self._own]
                 unknown = self._check_keys(given, sample.where, known, sample.key_places)
                 self._check_values(Sample(given, sample.where), values, misspelt | unknown)
-                settings = self._settings_of(sample.where, own) if usable else None
+                settings = self._settings_of(sample.where, own, values) if usable else None
                 if len(self._problems) >= MAX_PROBLEMS:
                     break
                 if not self._problems and settings is not None:
@@ -231,15 +231,19 @@ class _Samples:
     def _check_section(self) -> bool:
         """Whether the section can be used; where it cannot, samples need not hear it again."""
         try:
-            self._settings.of({})
+            self._settings.of({}, None)
         except InputError as error:
             self._problems.update(dict.fromkeys(error.problems))
             return False
         return True
 
-    def _settings_of(self, where: str, own: Mapping[str, Any]) -> tuple[Settings, int] | None:
+    def _settings_of(
+        self, where: str, own: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> tuple[Settings, int] | None:
+        # Of a sample that has been refused, the length means nothing.
+        seconds = None if self._problems else values.get("seconds_total")
         try:
-            return self._settings.of(own)
+            return self._settings.of(own, seconds)
         except InputError as error:
             for problem in error.problems:
                 self._problem(where, problem.where, problem.what)

@@ -33,7 +33,7 @@ def batch_limit(model: Model, settings: Settings) -> int:
         model: The model, with its weights on their device.
         settings: How the outputs are sampled.
     """
-    latents = model.config.latents
+    latents = settings.latents
     width = max(one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
     guided = settings.generation.cfg_scale != 1
     bytes_each = sampling_bytes(latents, width, model.dtype, guided=guided)

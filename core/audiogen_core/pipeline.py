@@ -174,21 +174,23 @@ def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> dict[int
         Guidance(settings.cfg_scale, (low, high), settings.scale_phi),
         model.config.objective,
     )
-    shape = (model.config.file.model.io_channels, model.config.latents)
+    multiple = model.backbone.length_multiple
+    latents = -(-batch.settings.latents // multiple) * multiple
+    shape = (model.config.file.model.io_channels, latents)
     noise = NoiseSource([job.seed for job in jobs], shape, model.device)
     request = ScheduleRequest(
         settings.steps,
         settings.sigma_min,
         settings.sigma_max,
         settings.rho,
-        model.config.latents,
+        latents,
         model.config.shift,
     )
-    latents = draw(batch.settings.sampler, guided, request, noise, observer.step)
+    drawn = draw(batch.settings.sampler, guided, request, noise, observer.step)
     observer.stage("decoding")
     # One by one: the activations of a decoder are far larger than those of the network before it.
     wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]
-    audio = {index: model.decode(latents[index][None])[0].cpu().numpy() for index in wanted}
+    audio = {index: model.decode(drawn[index][None])[0].cpu().numpy() for index in wanted}
     return {index: np.ascontiguousarray(one, dtype=np.float32) for index, one in audio.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,12 @@ from audiogen_core.models.config import ModelConfig
 from audiogen_core.options import validate
 from audiogen_core.plugin_manager import PluginManager
 
+MARGIN = 0.5
+"""Seconds that are sampled beyond what is asked for, so that its end has something after it."""
+
+LENGTHS = 32
+"""What lengths are rounded up to a multiple of, so that samples of like lengths share a batch."""
+
 OVERRIDES = ("seed", "cfg_scale", "steps", "sampler_type")
 """The keys of ``generation`` that a sample may hold beside its conditioning."""
 
@@ -32,22 +39,32 @@ class Settings:
     Attributes:
         generation: The values in force; their seed means nothing.
         sampler: The sampler with its options.
+        latents: The length that is sampled.
     """
 
     generation: GenerationSection
     sampler: Sampler
+    latents: int
 
     def described(self, seed: int) -> dict[str, Any]:
         """The values of ``generation`` that make an output with this seed."""
-        return {
-            **self.generation.model_dump(),
-            "sampler_type": self.sampler.NAME,
-            "seed": seed,
-        }
+        values = self.generation.model_dump()
+        if values["sample_size"] is None:
+            del values["sample_size"]
+        return {**values, "sampler_type": self.sampler.NAME, "seed": seed}
 
     def complete(self, seed: int) -> dict[str, Any]:
         """The same, with the sampler's own options."""
         return {**self.described(seed), **self.sampler.options.model_dump(mode="json")}
+
+
+def latents_for(seconds: float, model: ModelConfig) -> int:
+    """How many latents ``"sample_size": "auto"`` samples for a length in seconds.
+
+    It depends on nothing but the sample's own length: so the sample depends on no other.
+    """
+    needed = math.ceil((max(seconds, 0) + MARGIN) * model.sample_rate / model.ratio)
+    return min(model.latents, -(-needed // LENGTHS) * LENGTHS)
 
 
 class SettingsBook:
@@ -59,13 +76,14 @@ class SettingsBook:
         self._config = config
         self._model = model
         self._plugins = plugins
-        self._known: dict[str, Settings] = {}
+        self._known: dict[tuple[str, int], Settings] = {}
 
-    def of(self, own: Mapping[str, Any]) -> tuple[Settings, int]:
+    def of(self, own: Mapping[str, Any], seconds: float | None) -> tuple[Settings, int]:
         """The settings of a sample, and its seed.
 
         Args:
             own: Those of `OVERRIDES` that the sample holds; null is as good as left out.
+            seconds: How long it is to be; None for as long as the model makes.
 
         Raises:
             InputError: Something is wrong, at places below the sample, or below ``generation`` for
@@ -77,9 +95,12 @@ class SettingsBook:
             section = validate(GenerationSection, {**section.model_dump(), **own})
             if problems := list(generation_problems(section)):
                 raise InputError(problems)
-        key = section.model_copy(update={"seed": -1}).model_dump_json()
+        latents = self._model.latents
+        if section.sample_size == "auto" and seconds is not None:
+            latents = latents_for(seconds, self._model)
+        key = section.model_copy(update={"seed": -1}).model_dump_json(), latents
         if key not in self._known:
-            self._known[key] = Settings(section, self._sampler(section, own))
+            self._known[key] = Settings(section, self._sampler(section, own), latents)
         return self._known[key], section.seed
 
     def _sampler(self, section: GenerationSection, own: Mapping[str, Any]) -> Sampler:

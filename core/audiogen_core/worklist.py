@@ -95,7 +95,7 @@ class WorkList:
         """How many outputs are sampled together: the same in every run of the folder."""
         if (asked := self._prepared.request.max_batch) is not None:
             return asked
-        content = [settings.complete(0), self._prepared.identity]
+        content = [settings.complete(0), settings.latents, self._prepared.identity]
         return self._folder.fixed_limit(digest(content)[:16], self._prepared.batch_limit(settings))
 
 

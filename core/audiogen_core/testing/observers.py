@@ -69,7 +69,7 @@ def _tell(observer: Observer, folder: Path, *, fails: bool) -> None:
         "output": {"output_dir": str(folder)},
     }
     config = parse_config(sections, installed_plugins())
-    how = Settings(GenerationSection(), _Sampler())
+    how = Settings(GenerationSection(), _Sampler(), latents=1)
     jobs = [
         Job(
             index=index,
