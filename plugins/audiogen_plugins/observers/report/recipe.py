@@ -37,11 +37,14 @@ class Common:
         generation: The inside of ``generation`` as JSON, without `COUNTED`.
         output: The inside of ``output`` as JSON, without a folder.
         command: What to run, without the config.
+        alone: Whether each was sampled alone: then it has to be again, to be the same to the last
+            bit.
     """
 
     generation: str
     output: str
     command: str
+    alone: bool
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,10 @@ class Recipe:
     Attributes:
         common: What it shares with others.
         sample: The inside of its sample as JSON, without its seed.
-        seed: Its seed.
     """
 
     common: Common
     sample: str
-    seed: str
 
 
 def recipe(metadata: Mapping[str, Any]) -> Recipe | None:
@@ -67,7 +68,7 @@ def recipe(metadata: Mapping[str, Any]) -> Recipe | None:
     """
     match metadata:
         case {
-            "generation_config": {"seed": int(seed), **generation},
+            "generation_config": {"seed": int(), **generation},
             "conditioning": {**conditioning},
             "file_format": str(encoder),
             "model": {**model},
@@ -89,20 +90,17 @@ def recipe(metadata: Mapping[str, Any]) -> Recipe | None:
         "post_processing": chain,
         "report": "observer report" in plugins,
     }
-    # Where it was sampled alone, it has to be again, to be the same to the last bit.
     alone = metadata.get("batch") == {"size": 1, "index": 0}
-    command = _command(model, alone=alone)
-    return Recipe(Common(_inside(shared), _inside(output), command), _inside(conditioning | own),
-                  str(seed))  # fmt: skip
+    common = Common(_inside(shared), _inside(output), _command(model), alone)
+    return Recipe(common, _inside(conditioning | own))
 
 
-def _command(model: Mapping[str, Any], *, alone: bool) -> str:
+def _command(model: Mapping[str, Any]) -> str:
     words = ["audiogen", "generate"]
     for key, value in without_folders(model).items():
         if key in ARGUMENTS and isinstance(value, str):
             words += [ARGUMENTS[key], value]
     words += ["--model-half"] if model.get("half") is True else []
-    words += ["--max-batch", "1"] if alone else []
     return shlex.join(words)
 
 

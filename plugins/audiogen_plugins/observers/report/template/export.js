@@ -87,12 +87,12 @@ function configsOf(entries, commons, copies) {
     groups.get(recipe.common).add(copies ? `{${recipe.sample}}` : `{${recipe.sample}, "seed": ${seed}}`);
   }
   return [...groups].map(([index, samples]) => {
-    const { generation, output, command } = commons[index];
+    const { generation, output, command, alone } = commons[index];
     const drawn = copies ? `, "batch_size": ${copies}, "seed": -1` : "";
     const folder = copies ? "variations" : "outputs";
     return {
       count: samples.size,
-      command,
+      command: command + (alone && !copies ? " --max-batch 1" : ""),
       text: (name) => `{
   "generation": {${generation}${drawn}},
   "conditioning_defaults": {},

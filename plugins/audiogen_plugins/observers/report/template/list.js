@@ -37,7 +37,7 @@ class OutputList extends EventTarget {
     if (index === undefined) return;
     const hadFocus = this.element.contains(document.activeElement);
     const top = this.#top() + index * this.height;
-    const above = document.querySelector("header").getBoundingClientRect().bottom;
+    const above = Math.max(document.querySelector("header").getBoundingClientRect().bottom, 0);
     const below = innerHeight - this.#covered();
     if (top - scrollY < above) scrollTo({ top: top - above - 8 });
     else if (top + this.height - scrollY > below) scrollTo({ top: top + this.height - below + 8 });
@@ -55,8 +55,8 @@ class OutputList extends EventTarget {
 
   /* How much of the window's lower edge the player covers on narrow screens. */
   #covered() {
-    const now = document.getElementById("now");
-    return getComputedStyle(now).position === "fixed" ? now.offsetHeight : 0;
+    const { top } = document.getElementById("now").getBoundingClientRect();
+    return top > 0 ? innerHeight - top : 0; // beside the list, it begins at the very top
   }
 
   #measure() {

@@ -140,7 +140,7 @@ function start() {
   get("summary").textContent = [
     shownCount(library.byFile.size, "output"),
     failed && `${failed.toLocaleString("en")} failed`,
-    seconds && `${shownTime(seconds).replace(/\.\d$/, "")} min`,
+    seconds && (seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`),
   ].filter(Boolean).join(" · ");
   update();
   document.documentElement.dataset.ready = Math.round(performance.now());
