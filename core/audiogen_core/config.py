@@ -436,7 +436,7 @@ def _observers(
     ]
     built = [one for one in named if one is not None]
     for key, name in SWITCHES.items():
-        if getattr(output, key) and not any(one.NAME == name for one in built):
+        if getattr(output, key) and name not in {one.NAME for one in built}:
             switched = _from_name(registry, name, f"output.{key}", checks)
             built += [] if switched is None else [switched]
     return tuple(built)

@@ -68,13 +68,13 @@ def recipe(metadata: Mapping[str, Any]) -> Recipe | None:
     """
     match metadata:
         case {
-            "generation_config": {"seed": int(), **generation},
-            "conditioning": {**conditioning},
+            "generation_config": dict(generation),
+            "conditioning": dict(conditioning),
             "file_format": str(encoder),
-            "model": {**model},
+            "model": dict(model),
             "output": {"cut_to_seconds_total": bool(cut), "post_processing": list(chain), **form},
-            "software": {"plugins": {**plugins}},
-        } if "seed" not in conditioning:
+            "software": {"plugins": dict(plugins)},
+        } if isinstance(generation.get("seed"), int) and "seed" not in conditioning:
             pass
         case _:
             return None
