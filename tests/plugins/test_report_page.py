@@ -18,7 +18,7 @@ from audiogen_plugins.observers.report.folder import write_report
 from audiogen_plugins.observers.report.measured import COLUMNS, Known, measure, state_of
 from tests.browser import chromium, needs_chromium
 from tests.conftest import Command
-from tests.plugins.test_report import RATE, metadata, sine, write_audio
+from tests.reports import RATE, metadata, sine, write_audio
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -90,7 +90,8 @@ def _output(
             measured = measure(sound.audio, sound.sample_rate)
         # A file that is cut or damaged is shown as that; the others are wanted all the same.
         except Exception as error:
-            problem = describe(error)
+            # The system's words alone, where there are some: they come without the path.
+            problem = getattr(error, "strerror", None) or describe(error)
     conditioning = dict(metadata.get("conditioning", {}))
     generation = dict(metadata.get("generation_config", {}))
     how = recipe(metadata)

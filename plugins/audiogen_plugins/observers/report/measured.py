@@ -96,8 +96,9 @@ def shown(name: str) -> str:
 def measure(audio: FloatArray, sample_rate: int) -> Measured:
     """Measures a sound, ``[channels, samples]``, of at least one sample."""
     channels, samples = audio.shape
-    peak = float(np.abs(audio).max())
-    rms = math.sqrt(float(np.mean(np.square(audio, dtype=np.float64))))
+    # Without copies of it: it may be hours long.
+    peak = float(max(audio.max(), -audio.min()))
+    rms = math.sqrt(sum(float(np.dot(one, one)) for one in audio) / audio.size)
     has_loudness = peak > 0 and channels <= len(LAYOUTS)
     return Measured(
         seconds=round(samples / sample_rate, 4),

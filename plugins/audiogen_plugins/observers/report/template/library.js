@@ -65,7 +65,7 @@ function termsOf(query) {
 
 function matches(entry, term) {
   if (term.key !== undefined) {
-    const value = term.key in OWN ? OWN[term.key](entry) : settingOf(entry, term.key);
+    const value = Object.hasOwn(OWN, term.key) ? OWN[term.key](entry) : settingOf(entry, term.key);
     if (value !== undefined) return same(value, term.value);
     if (term.text === undefined) return false;
   }
@@ -98,7 +98,7 @@ const OWN = {
 };
 
 function valueOf(entry, key) {
-  return key in OWN ? OWN[key](entry) : entry.settings[key];
+  return Object.hasOwn(OWN, key) ? OWN[key](entry) : entry.settings[key];
 }
 
 const WHOLE = /^-?\d+$/;
