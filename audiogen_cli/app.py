@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import config, doctor, generate, models, plugins
+from audiogen_cli import config, doctor, generate, models, plugins, report
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("generate")(generate.generate)
 app.command("doctor")(doctor.doctor)
+app.command("report")(report.report)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
 app.add_typer(models.app, name="models")

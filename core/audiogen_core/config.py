@@ -99,6 +99,7 @@ class OutputSection(PluginOptions):
     observers: list[PluginName] = Field(
         [], max_length=MAX_CHAIN, description="Observers, told how the run goes."
     )
+    report: bool = Field(False, description="Whether to make report.html, a page to listen with.")
 
     @field_validator("output_dir")
     @classmethod
@@ -424,8 +425,8 @@ def _post_processors(
     return tuple(one for one in built if one is not None)
 
 
-METADATA = "metadata"
-"""The observer that ``output.save_metadata`` switches on."""
+SWITCHES = {"save_metadata": "metadata", "report": "report"}
+"""The keys of ``output`` that switch observers on, each with the observer's name."""
 
 
 def _observers(
@@ -437,9 +438,10 @@ def _observers(
         for index, value in enumerate(output.observers)
     ]
     built = [one for one in named if one is not None]
-    if output.save_metadata and not any(one.NAME == METADATA for one in built):
-        metadata = _from_name(registry, METADATA, "output.save_metadata", checks)
-        built += [] if metadata is None else [metadata]
+    for key, name in SWITCHES.items():
+        if getattr(output, key) and name not in {one.NAME for one in built}:
+            switched = _from_name(registry, name, f"output.{key}", checks)
+            built += [] if switched is None else [switched]
     return tuple(built)
 
 
@@ -455,5 +457,11 @@ def _built(
         return None
     plugin: Any = registry.load(name)
     checked = _section(plugin.Options, options, where, checks)
-    built: T | None = None if checked is None else plugin(checked)
+    if checked is None:
+        return None
+    try:
+        built: T = plugin(checked)
+    except InputError as error:  # it cannot work on this machine, or with these options together
+        checks.problems.extend(one.below(where) for one in error.problems)
+        return None
     return built

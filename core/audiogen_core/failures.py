@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from audiogen_core.jobs import Job
 from audiogen_core.publishing import publish
@@ -47,7 +47,11 @@ class FailureLog:
 
     def identities(self) -> set[str]:
         """Those of the outputs that are written down."""
-        return {identity for identity, _ in self._lines()}
+        return {record["identity"] for record in self.records()}
+
+    def records(self) -> list[dict[str, Any]]:
+        """What is written down of each, in the order in which they failed."""
+        return [record for record, _ in self._lines()]
 
     def forget(self, done: Collection[str]) -> None:
         """Takes out what has been made since, and the file when nothing is left.
@@ -59,7 +63,7 @@ class FailureLog:
             OSError: The file cannot be written.
         """
         lines = self._lines()
-        kept = [line for identity, line in lines if identity not in done]
+        kept = [line for record, line in lines if record["identity"] not in done]
         if not lines or len(kept) == len(lines):
             return
         if kept:
@@ -67,7 +71,7 @@ class FailureLog:
         else:
             self.path.unlink(missing_ok=True)
 
-    def _lines(self) -> list[tuple[str, bytes]]:
+    def _lines(self) -> list[tuple[dict[str, Any], bytes]]:
         try:
             lines = self.path.read_bytes().split(b"\n")
         except OSError:
@@ -78,8 +82,8 @@ class FailureLog:
                 record = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(record, dict) and isinstance(identity := record.get("identity"), str):
-                found.append((identity, line))
+            if isinstance(record, dict) and isinstance(record.get("identity"), str):
+                found.append((record, line))
         return found
 
 

@@ -52,7 +52,10 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
         prepared = prepare(request, plugins, observer)
         if not prepared.left:
             _clear_up(prepared)
-            return prepared.outcome()
+            outcome = prepared.outcome()
+            observer.run_started(request.config, [])
+            observer.run_ended(outcome)
+            return outcome
         prepared.load(observer)
         return make_outputs(prepared, observer)
     finally:
@@ -71,7 +74,10 @@ def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
     except OSError as error:
         # Single files fail on their own; what gets here concerns the folder, and so all of them.
         outcome.stopped = describe(error)
-    observer.run_ended(outcome)
+    try:
+        observer.run_ended(outcome)
+    except KeyboardInterrupt:
+        outcome.interrupted = True  # nothing is left to make, but somebody waits for the command
     return outcome
 
 

@@ -47,7 +47,7 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
         content: The output's metadata, as `audiogen_core.metadata.metadata` makes it.
     """
     generation, conditioning = content["generation_config"], content["conditioning"]
-    model = _without_folders(content["model"])
+    model = without_folders(content["model"])
     facts = [
         str(generation["sampler_type"]),
         f"{generation['steps']} steps",
@@ -64,9 +64,10 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
     )
 
 
-def _without_folders(value: Any) -> Any:
+def without_folders(value: Any) -> Any:
+    """What the metadata says of a model, with the names of files in place of their paths."""
     if isinstance(value, Mapping):
-        return {key: _without_folders(one) for key, one in value.items()}
+        return {key: without_folders(one) for key, one in value.items()}
     if isinstance(value, str) and PurePath(value).is_absolute():
         return PurePath(value).name
     return value

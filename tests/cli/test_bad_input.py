@@ -44,7 +44,7 @@ GENERATION = (
 )
 OUTPUT = (
     "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_seconds_total', "
-    "'post_processing', 'observers'"
+    "'post_processing', 'observers', 'report'"
 )
 SECTIONS = "'generation', 'conditioning_defaults', 'input', 'output'"
 CONDITIONING = "'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt'"

@@ -92,7 +92,10 @@ class Observer:
         """So many bytes of the file that is being downloaded have arrived."""
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
-        """Everything is checked and loaded; these outputs will be made."""
+        """Everything is checked and loaded; these outputs will be made.
+
+        None where all of them stand already: then nothing was loaded, and the run ends at once.
+        """
 
     def batch_started(self, jobs: Sequence[Job]) -> None:
         """These outputs are being made now, together."""

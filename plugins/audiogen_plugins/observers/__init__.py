@@ -10,3 +10,4 @@ def audiogen_observers(register: Registrar[Observer]) -> None:
     """Registers the built-in observers."""
     register("progress", "audiogen_plugins.observers.progress:Progress")
     register("metadata", "audiogen_plugins.observers.metadata:MetadataFiles")
+    register("report", "audiogen_plugins.observers.report.observer:Report")

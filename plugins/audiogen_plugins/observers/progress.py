@@ -107,7 +107,8 @@ class Lines(Progress):
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """A line."""
         super().run_started(config, jobs)
-        self._line(f"generating {len(jobs)} output{'s' * (len(jobs) != 1)}")
+        if jobs:
+            self._line(f"generating {len(jobs)} output{'s' * (len(jobs) != 1)}")
 
     def stage(self, what: str) -> None:
         """A line."""

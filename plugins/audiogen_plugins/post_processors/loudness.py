@@ -91,11 +91,20 @@ def measure(audio: FloatArray, sample_rate: int) -> Measured:
     # FFmpeg measures whole tenths of a second. That is what loudness is defined by, but a peak may
     # stand in the rest, or come out of the interpolation late.
     padded = np.pad(audio, ((0, 0), (0, sample_rate // 5)))
-    loudness = float(_ebur128(audio, sample_rate, "").get("lavfi.r128.I", GATE))
     true_peak = float(_ebur128(padded, sample_rate, ":peak=true")["lavfi.r128.true_peak"])
     # What is interpolated may pass below a lonely sample.
     highest = max(true_peak, float(np.abs(audio).max()))
-    return Measured(loudness if loudness > GATE else None, 20 * math.log10(highest))
+    return Measured(integrated(audio, sample_rate), 20 * math.log10(highest))
+
+
+def integrated(audio: FloatArray, sample_rate: int) -> float | None:
+    """The integrated loudness of audio, ``[channels, samples]``, in LUFS.
+
+    Returns:
+        None where nothing was loud and long enough.
+    """
+    loudness = float(_ebur128(audio, sample_rate, "").get("lavfi.r128.I", GATE))
+    return loudness if loudness > GATE else None
 
 
 def _ebur128(audio: FloatArray, sample_rate: int, options: str) -> dict[str, str]:

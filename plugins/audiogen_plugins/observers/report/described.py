@@ -1,0 +1,73 @@
+"""What is known of an audio file: the metadata beside it, or else the tags in it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from audiogen_core.standing import MAX_METADATA
+from audiogen_core.tags import SETTINGS_KEY
+from audiogen_plugins.observers.report.sound import read_tags
+
+AUDIO = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac", ".aiff", ".aif")
+"""Endings of audio that is shown whatever is known of it; any other needs metadata beside it."""
+
+
+def audio_files(folder: Path) -> Iterator[Path]:
+    """The audio files of a folder, in the order in which they were made.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    found = []
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.suffix == ".json":
+            continue
+        try:
+            state = path.stat()
+        except OSError:
+            continue  # a link to what is gone, or gone since
+        if stat.S_ISREG(state.st_mode) and (
+            path.suffix.lower() in AUDIO or _beside(path) is not None
+        ):
+            found.append((state.st_mtime_ns, path.name, path))
+    for _, _, path in sorted(found):
+        yield path
+
+
+def described(path: Path) -> Mapping[str, Any] | None:
+    """The metadata of an audio file; None where nothing is known of it."""
+    beside = _beside(path)
+    if beside is not None:
+        return beside
+    tags = read_tags(path)
+    # WAV has no keys of one's own: there it is the second line of the comment.
+    for text in (tags.get(SETTINGS_KEY), tags.get("comment", "").partition("\n")[2]):
+        if text and (content := _metadata(text)) is not None:
+            return content
+    return None
+
+
+def _beside(path: Path) -> Mapping[str, Any] | None:
+    file = path.with_suffix(".json")
+    try:
+        state = file.stat()
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_METADATA:
+            return None
+        return _metadata(file.read_bytes())
+    except OSError:
+        return None
+
+
+def _metadata(text: str | bytes) -> Mapping[str, Any] | None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    match content:
+        case {"generation_config": dict(), "conditioning": dict()}:
+            return dict(content)
+    return None
