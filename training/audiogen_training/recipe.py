@@ -180,7 +180,7 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=2_400,
+    autoencoder_steps=3_600,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,

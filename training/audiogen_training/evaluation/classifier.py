@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from audiogen_training.corpus import sample_seconds, sample_spec
 from audiogen_training.evaluation.features import FRAMES, MELS, TONES, features, white_noise
-from audiogen_training.sounds import KINDS, render
+from audiogen_training.sounds import KINDS, SAMPLE_RATE, render
 from audiogen_training.sounds.dsp import Signal
 
 NAMES = tuple(KINDS)
@@ -23,6 +24,8 @@ EPOCHS = 5
 BATCH = 32
 RATE = 3e-3
 EMBEDDING = 64
+WORN = 0.7
+"""The share of the sounds that training hears as a codec might leave them."""
 
 
 class Network(nn.Module):
@@ -164,9 +167,35 @@ def _examples() -> tuple[Tensor, Tensor, Tensor]:
     """Features of many sounds: half the width for the spectrograms, which are large."""
     mels = torch.empty(EXAMPLES, MELS, FRAMES, dtype=torch.bfloat16)
     tones = torch.empty(EXAMPLES, TONES)
+    rng = np.random.default_rng(SEED)
     for index, (sound, _) in enumerate(rendered(EXAMPLES, SEED)):
-        mels[index], tones[index] = features(sound)
+        mels[index], tones[index] = features(worn(sound, rng) if rng.random() < WORN else sound)
     return mels, tones, torch.arange(EXAMPLES) % len(NAMES)
+
+
+def worn(sound: Signal, rng: np.random.Generator) -> Signal:
+    """A sound as it may come out of a codec: it stays what it is, and is not clean any more.
+
+    Its wave is bent a little, which adds harmonics 20 to 60 dB below; its spectrum goes up and down
+    by up to 6 dB; and noise follows its envelope, of any colour, 20 to 55 dB below.
+    """
+    bent = sound + 10 ** rng.uniform(-3, -1) * (np.tanh(3 * sound) - sound)
+    bent += 10 ** rng.uniform(-3, -1.3) * np.square(sound)
+    count = len(sound) // 2 + 1
+
+    def curve(decibels: float) -> NDArray[np.float64]:
+        """A gain that changes along the octaves."""
+        points = rng.uniform(-decibels, decibels, 10)
+        places = np.log2(1 + np.arange(count) * (2**10 - 1) / count) / 10
+        return 10 ** (np.interp(places, np.linspace(0, 1, len(points)), points) / 20)
+
+    shaped = np.fft.irfft(np.fft.rfft(bent) * curve(6), len(sound))
+    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(len(sound))) * curve(20), len(sound))
+    around = int(rng.uniform(0.005, 0.04) * SAMPLE_RATE)
+    total = np.cumsum(np.pad(np.square(sound, dtype=np.float64), (around + 1, around)))
+    power = (total[2 * around + 1 :] - total[: -2 * around - 1]) / (2 * around + 1)
+    noise *= np.sqrt(np.maximum(power, 0)) / noise.std()
+    return (shaped + 10 ** rng.uniform(-2.75, -1) * noise).astype(np.float32)
 
 
 def _varied(mel: Tensor, tones: Tensor) -> tuple[Tensor, Tensor]:
