@@ -402,6 +402,19 @@ def test_t5_is_the_architecture_that_the_library_has(kind: str, half: bool, tmp_
     torch.testing.assert_close(embedding.tokens, wanted, atol=close, rtol=close)
 
 
+def test_t5_encodes_each_text_alone_and_equal_ones_once(text_encoders: Path) -> None:
+    """To the last bit the same in any company; also when far more texts came between."""
+    module = built(T5Conditioner, {"t5_model_name": "t5", "max_length": 9}, 16, text_encoders)
+    first = embed(module, "a jazz piece").tokens
+    together = embed(module, "", "a jazz piece", "loud bass", "a jazz piece").tokens
+    assert torch.equal(together[1:2], first)
+    assert torch.equal(together[1], together[3])
+    embed(module, *(f"loud {number}" for number in range(200)))
+    assert torch.equal(embed(module, "a jazz piece").tokens, first)
+    other = built(T5Conditioner, {"t5_model_name": "t5", "max_length": 9}, 16, text_encoders)
+    assert torch.equal(embed(other, "loud bass", "a jazz piece").tokens[1:], first)
+
+
 def test_t5_is_no_part_of_the_module(text_encoders: Path) -> None:
     """Loaded or not, the text encoder is in no state dict and among no parameters."""
     options = {"t5_model_name": "t5"}

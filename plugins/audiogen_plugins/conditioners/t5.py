@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import torch
 from pydantic import Field, field_validator
+from torch import Tensor
+from torch.nn import functional
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
@@ -18,6 +20,9 @@ from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
 from audiogen_plugins.conditioners.pretrained import Pretrained, Tokenizer
 from audiogen_plugins.conditioners.t5_encoder import T5Config, T5Encoder
+
+REMEMBERED = 64
+"""Of the latest texts: outputs of one prompt follow each other, and negative prompts recur."""
 
 
 class T5Options(PluginOptions):
@@ -79,6 +84,7 @@ class T5Conditioner(Conditioner):
         self.config = config
         self.max_length = max_length
         self._text_encoder: TextEncoder | None = None
+        self._known: dict[str, tuple[Tensor, Tensor]] = {}
 
     @classmethod
     def contract_example(cls, folder: Path) -> dict[str, Any]:
@@ -132,6 +138,7 @@ class T5Conditioner(Conditioner):
             UnavailableError: It cannot be downloaded.
         """
         self._text_encoder = self._loaded(device, dtype)
+        self._known.clear()
 
     def identity(self) -> dict[str, Any]:
         """The text encoder's name with the commit that was used, or with its folder."""
@@ -143,13 +150,28 @@ class T5Conditioner(Conditioner):
         generators: Sequence[torch.Generator],  # noqa: ARG002
     ) -> Embedding:
         """Embeds one text for each sample, as ``[batch, max_length, dim]``."""
-        if (encoder := self._text_encoder) is None:
-            encoder = self._text_encoder = self._loaded(torch.device("cpu"), torch.float32)
-        device = encoder.model.device
-        ids, mask = (one.to(device) for one in encoder.tokenizer(values, self.max_length))
-        tokens = project(self.proj_out, encoder.model(ids, mask))
-        mask = mask.to(tokens.device)
+        hidden, masks = zip(*map(self._encoded, values), strict=True)
+        tokens, mask = project(self.proj_out, torch.cat(hidden)), torch.cat(masks)
         return Embedding(tokens * mask[:, :, None], mask)
+
+    def _encoded(self, text: str) -> tuple[Tensor, Tensor]:
+        """The hidden states of a text and which are no padding, with one row each.
+
+        Each text is encoded alone, so that it depends on no other, and equal ones once.
+        """
+        if (found := self._known.pop(text, None)) is None:
+            if (encoder := self._text_encoder) is None:
+                encoder = self._text_encoder = self._loaded(torch.device("cpu"), torch.float32)
+            device = encoder.model.device
+            ids, mask = (one.to(device) for one in encoder.tokenizer([text], self.max_length))
+            # What pads the end is seen by nothing before it.
+            used = int(mask.nonzero()[:, 1].max()) + 1 if mask.any() else 1
+            hidden = encoder.model(ids[:, :used], mask[:, :used])
+            found = functional.pad(hidden, (0, 0, 0, ids.shape[1] - used)), mask
+        self._known[text] = found
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return found
 
     def _loaded(self, device: torch.device, dtype: torch.dtype) -> TextEncoder:
         tokenizer, files = self.source.tokenizer(), self.source.weights()
