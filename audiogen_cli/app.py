@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import config, generate, plugins
+from audiogen_cli import again, config, generate, plugins, show
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     help="Generate audio with Stable-Audio-format latent diffusion models, from a config.",
 )
 app.command("generate")(generate.generate)
+app.command("show")(show.show)
+app.command("again")(again.again)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audiogen_core.jobs import Job
 from audiogen_core.settings import Settings
@@ -43,6 +43,26 @@ class Batch:
     def _parts(self, parts: list[tuple[Job, ...]]) -> list[Batch]:
         batches = [Batch(jobs, self.wanted & {job.index for job in jobs}) for jobs in parts]
         return [batch for batch in batches if batch.wanted]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an output stood among those that it was sampled with.
+
+    A sample does not depend on its neighbours, but its rounding does on their number, and on which
+    of them it is. So a batch of the same size makes it again to the last bit, whoever is in it.
+
+    Attributes:
+        size: How many were sampled together.
+        index: Which of them it was, from 0.
+    """
+
+    size: int
+    index: int
+
+    def fill(self, job: Job) -> tuple[Job, ...]:
+        """The job at its place, in the company of its own likes."""
+        return tuple(replace(job, index=number, copy=0) for number in range(self.size))
 
 
 def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[Batch]:
