@@ -15,7 +15,6 @@ from audiogen_core.on_existing import OnExisting
 if TYPE_CHECKING:
     from audiogen_core.again import Repeat
     from audiogen_core.interfaces.observer import Observer
-    from audiogen_core.recall import Recalled
 
 
 def again(

@@ -114,7 +114,9 @@ def validate(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Check with this value in each. Repeatable."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Check with this value in each. Repeatable."
+        ),
     ] = None,
 ) -> None:
     """Check generation configs without generating anything.

@@ -36,7 +36,9 @@ def generate(
     prompts: Annotated[
         list[str] | None,
         typer.Option(
-            "--prompt", metavar="TEXT", help="What to hear, in place of a config's input. Repeatable."
+            "--prompt",
+            metavar="TEXT",
+            help="What to hear, in place of a config's input. Repeatable.",
         ),
     ] = None,
     file_format: Annotated[
@@ -133,6 +135,7 @@ def generate(
         config = build_config(_base(source), plugins, "", overrides)
     playback = Playback([config.encoder.EXTENSION]) if play else None
     progress = display(config.observers, plugins, quiet=quiet)
+    observers = [progress, playback] if playback is not None else [progress]
     try:
         with stoppable(), overrides.explained():
             progress.stage("starting")
@@ -153,7 +156,7 @@ def generate(
                 retry_failed=retry_failed,
                 new_seeds=new_seeds,
             )
-            outcome = run(request, plugins, [progress, playback] if playback is not None else [progress])
+            outcome = run(request, plugins, observers)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was made yet\n")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -217,9 +220,7 @@ def report(outcome: Outcome) -> None:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def display(
-    observers: Sequence[Observer], plugins: PluginManager, *, quiet: bool
-) -> Observer:
+def display(observers: Sequence[Observer], plugins: PluginManager, *, quiet: bool) -> Observer:
     """The display: the one among a config's observers, unless it is to be quiet."""
     named = [one for one in observers if one.NAME == "progress"]
     if named and not quiet:

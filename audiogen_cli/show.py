@@ -80,15 +80,20 @@ def _rows(recalled: Recalled) -> Iterator[tuple[str, str]]:
             yield key.replace("_", " ")[: LABEL - 3], _text(value)
     generation = document.generation_config
     yield "seed", _text(generation.get("seed", "not known"))
-    yield "sampler", _list(
-        [
-            _text(generation.get("sampler_type", "not known")),
-            *(
-                f"{_text(generation[key])} steps" if key == "steps" else f"{key} {generation[key]}"
-                for key in ("steps", "cfg_scale")
-                if key in generation
-            ),
-        ]
+    yield (
+        "sampler",
+        _list(
+            [
+                _text(generation.get("sampler_type", "not known")),
+                *(
+                    f"{_text(generation[key])} steps"
+                    if key == "steps"
+                    else f"{key} {generation[key]}"
+                    for key in ("steps", "cfg_scale")
+                    if key in generation
+                ),
+            ]
+        ),
     )
     others = [f"{key} {_text(value)}" for key, value in generation.items() if key not in NAMED]
     if others:
@@ -151,7 +156,9 @@ def _software(software: Mapping[str, Any]) -> Iterator[str]:
 def _plugin(value: Mapping[str, Any]) -> str:
     """A plugin with its options: ``peak (level 0.0)``."""
     options = ", ".join(f"{key} {_text(one)}" for key, one in value.items() if key != "name")
-    return f"{_text(value.get('name', ''))} ({options})" if options else _text(value.get("name", ""))
+    return (
+        f"{_text(value.get('name', ''))} ({options})" if options else _text(value.get("name", ""))
+    )
 
 
 def _text(value: Any) -> str:
