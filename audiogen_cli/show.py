@@ -64,7 +64,7 @@ def described(recalled: Recalled) -> str:
         lines += textwrap.wrap(
             printable(text) or '""',
             WIDTH,
-            initial_indent=f"  {label:<{LABEL - 2}}",
+            initial_indent=f"  {printable(label):<{LABEL - 2}}",
             subsequent_indent=" " * LABEL,
             break_long_words=False,
             break_on_hyphens=False,

@@ -89,12 +89,8 @@ class Repeat:
 
     def model_changes(self) -> list[str]:
         """What about the model is not as it was."""
-        return _differences(
-            *(
-                without_folders(without_places(model))
-                for model in (self.recalled.document.model, self.prepared.identity)
-            )
-        )
+        then, now = self.recalled.document.model, self.prepared.identity
+        return _differences(_model_itself(then), _model_itself(now))
 
 
 def prepare_again(
@@ -199,8 +195,8 @@ def changes_of_bytes(repeat: Repeat) -> list[str] | None:
     """
     if filecmp.cmp(repeat.recalled.path, repeat.path, shallow=False):
         return None
-    now = dict(recall(repeat.path).content)
-    return _differences(*(_comparable(content) for content in (repeat.recalled.content, now)))
+    now = recall(repeat.path).content
+    return _differences(_comparable(repeat.recalled.content), _comparable(now))
 
 
 class _OneRun(Observers):
@@ -360,6 +356,12 @@ def check_distinct(repeats: Sequence[Repeat]) -> None:
                 f"{one.recalled.path} and {first.recalled.path} would both be made as "
                 f"'{one.path}': make one after the other, or name them with --out"
             )
+
+
+def _model_itself(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a model wherever it stands, as tags tell it."""
+    found: dict[str, Any] = without_folders(without_places(identity))
+    return found
 
 
 def _comparable(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,7 +106,8 @@ def read_tags(path: Path) -> dict[str, str]:
             options={"protocol_whitelist": "file"},
             metadata_errors="replace",
         ) as source:
-            if not source.streams.audio:
+            # By its ending alone, anything may pass for FLAC; then it has no sample rate.
+            if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
                 raise ValueError("is no audio file")
             found = {**source.streams.audio[0].metadata, **source.metadata}
     except av.FFmpegError:

@@ -107,8 +107,9 @@ def test_arguments_change_a_config(
          "input.samples[0].steps: must be at least 1, not 0"),
         (["--set", "generation.sampler_type=euler"], "--set generation.sampler_type=euler: "
          "generation.sampler_type: 'euler' cannot sample this model, whose objective is 'v'"),
-        (["--set", "input.samples=[{}, {\"prompt\": 3}]"], "--set input.samples=[{}, {\"prompt\": "
-         "3}]: input.samples[1].prompt: must be a string, not a whole number"),
+        (["--set", "input.samples=[{\"prompt\": \"\"}, {\"prompt\": 3}]"],
+         "--set input.samples=[{\"prompt\": \"\"}, {\"prompt\": 3}]: input.samples[1].prompt: "
+         "must be a string, not a whole number"),
         (["--set", "output.file_format.name=flac"], "--set output.file_format.name=flac: "
          "output.file_format: is a string, which holds no name: set it as a whole"),
         (["--set", "input.samples[4].prompt=x"], "--set input.samples[4].prompt=x: "

@@ -88,7 +88,7 @@ def test_what_stands_beside_is_told_in_words(
     write_beside(path)
     beside = TEXT.format(
         model="/m/model.safetensors",
-        naming=", naming of\n                  mine 2",
+        naming=", naming\n                  of mine 2",
         origin="x.json",
     )
     result = audiogen("show", path)
@@ -100,7 +100,7 @@ def test_what_stands_beside_is_told_in_words(
 
 
 @pytest.mark.parametrize(
-    "encoder", installed_plugins().encoders.classes(), ids=lambda one: one.NAME
+    "encoder", list(installed_plugins().encoders.classes()), ids=lambda one: one.NAME
 )
 def test_every_format_tells_it_alone(
     encoder: type[Encoder], tmp_path: Path, audiogen: Command
@@ -155,7 +155,7 @@ def cut(path: Path) -> None:
          "{path}: holds no metadata in its tags, and no 'x.flac'"),
         (lambda path: write(path) and path.write_bytes(
             path.read_bytes().replace(b'"steps": 25', b'"steps": 2\x22')),
-         "the tags of {path}: line 1, column 32: not valid JSON"),
+         "the tags of {path}: line 1, column 34: not valid JSON"),
         (lambda path: write(path, content={**CONTENT, "batch": {"size": 2, "index": 2}}),
          "the tags of {path}: batch.index: must be less than the batch's size, 2"),
         (lambda path: write(path, content={**CONTENT, "batch": {"size": 10**9, "index": 0}}),
