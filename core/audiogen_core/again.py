@@ -108,6 +108,9 @@ def prepare_again(
         AudiogenError: It cannot be made again: what is missing or wrong.
     """
     document = recalled.document
+    if "seed" not in document.generation_config:
+        what = "is required, but missing: without it, the file cannot be made again"
+        raise InputError(Problem("generation_config.seed", what), recalled.origin)
     with wishes.overrides.explained():
         data = wishes.overrides.applied(config_of(recalled, _folder(recalled, wishes)))
         config = parse_config(data, plugins, recalled.origin)

@@ -323,15 +323,17 @@ def test_a_device_that_is_not_here(
 def test_metadata_that_names_no_model(audiogen: Command, tmp_path: Path) -> None:
     """What other programs write in this form can be shown, but does not say enough."""
     path = tmp_path / "x.json"
-    path.write_text(
-        json.dumps({"generation_config": {"seed": 1}, "conditioning": {}, "file_format": "wav"})
-    )
-    result = audiogen("again", path)
-    assert result.code == 2
-    assert result.err.endswith(
-        f"error: {path}: does not say which model made the file: "
-        "--model-config and --ckpt-path say where it is\n"
-    )
+    for generation, message in (
+        ({"seed": 1}, "does not say which model made the file: --model-config and --ckpt-path say "
+         "where it is"),
+        ({}, "generation_config.seed: is required, but missing: without it, the file cannot be "
+         "made again"),
+    ):  # fmt: skip
+        content = {"generation_config": generation, "conditioning": {}, "file_format": "wav"}
+        path.write_text(json.dumps(content), encoding="utf-8")
+        assert audiogen("show", path).code == 0
+        result = audiogen("again", path)
+        assert (result.code, result.err.splitlines()[-1]) == (2, f"error: {path}: {message}")
 
 
 def test_prompts_alone_and_again_as_users_do(tmp_path: Path) -> None:
