@@ -284,9 +284,10 @@ def _check_one(config: GenerationConfig, copies: Any) -> None:
     """
     several = "a file is made again as one file; 'audiogen generate' makes several"
     if config.generation.batch_size != copies and copies is not None:
-        raise InputError(Problem("generation.batch_size", f"must stay {shown(copies)}: {several}"))
+        what = f"must stay {shown(copies)}: {several}"
+        raise InputError(Problem("generation.batch_size", what), config.origin)
     if len(list(islice(config.source.samples(), 2))) > 1:
-        raise InputError(Problem("input", f"holds several samples: {several}"))
+        raise InputError(Problem("input", f"holds several samples: {several}"), config.origin)
 
 
 def _device(recalled: Recalled, wishes: Wishes, observer: Observer) -> torch.device:
