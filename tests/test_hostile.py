@@ -473,9 +473,14 @@ def test_tokenizers_run_no_code(
     ("text", "message"),
     [
         (b"[" * 100_000, "nested too deeply"),
-        (b'{"d_model": -1}', "no d_model from 1 to 65536"),
-        (b'{"d_model": 1000000000000}', "no d_model from 1 to 65536"),
-        (b'{"d_model": true}', "no d_model from 1 to 65536"),
+        (b'{"d_model": -1}', "its config's d_model: must be "),
+        (b'{"d_model": 1000000000000}', "its config's d_model: must be at most 65536, not 1"),
+        (b'{"d_model": true}', "its config's d_model: must be "),
+        (b'{"d_model": 64, "num_layers": 1000000000}', "its config's num_layers: must be at most "),
+        (
+            b'{"d_model": 64, "feed_forward_proj": "x"}',
+            "its config's feed_forward_proj: 'x' is not allowed",
+        ),
     ],
 )
 def test_configs_of_text_encoders(

@@ -1653,7 +1653,7 @@ MODEL = [
         "t5 folder without d_model",
         (
             "model/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
-            "'model/t5' is no T5: its config has no d_model from 1 to 65536"
+            "'model/t5' is no T5: its config's d_model: is required, but missing"
         ),
         files={"model/t5/config.json": b'{"model_type": "bert"}'},
     ),

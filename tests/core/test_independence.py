@@ -148,6 +148,10 @@ class _Counted(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.ones(1))
         self.sizes: list[int] = []
 
+    def prepared(self, inputs: BackboneInputs) -> BackboneInputs:
+        """The same."""
+        return inputs
+
     def forward(self, x: torch.Tensor, t: torch.Tensor, inputs: BackboneInputs) -> torch.Tensor:
         """Zeros."""
         del t, inputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -139,14 +140,17 @@ def test_reach_of_the_public_models() -> None:
 
 def test_folding_frees_length_and_direction() -> None:
     """After it, a convolution holds one weight, and folding again changes nothing."""
-    conv = with_random_weights(lambda: NormedConv(3, 5, 7, transposed=True))
-    x = seeded("x", (1, 3, 20))
-    before = conv(x)
-    conv.fold()
-    assert set(conv.state_dict()) == {"weight", "bias"}
-    assert torch.equal(conv(x), before)
-    conv.fold()
-    assert torch.equal(conv(x), before)
+    for transposed, taps in ((False, 7), (True, 8), (True, 12)):
+        conv = with_random_weights(
+            partial(NormedConv, 3, 5, taps, stride=4, padding=2, transposed=transposed)
+        )
+        x = seeded("x", (2, 3, 20))[:, :, None]
+        before = conv(x)
+        conv.fold()
+        assert set(conv.state_dict()) == {"weight", "bias"}
+        torch.testing.assert_close(conv(x), before, atol=1e-5, rtol=1e-5)
+        conv.fold()
+        torch.testing.assert_close(conv(x), before, atol=1e-5, rtol=1e-5)
 
 
 def test_folding_in_16_bits_rounds_once() -> None:

@@ -370,6 +370,38 @@ def test_t5_gives_the_text_encoders_hidden_states(text_encoders: Path) -> None:
     torch.testing.assert_close(embedding.tokens[0, :4], wanted, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["relu", "gated-gelu", "gated-silu"])
+@pytest.mark.parametrize("half", [False, True])
+def test_t5_is_the_architecture_that_the_library_has(kind: str, half: bool, tmp_path: Path) -> None:
+    """Of every kind and type, with far positions, padding, and a tokenizer of its own road."""
+    write_tiny_text_encoder(tmp_path / "t5")
+    package = pretrained.transformers()
+    config = json.loads((tmp_path / "t5" / "config.json").read_text("utf-8"))
+    config = {
+        key: one for key, one in config.items() if key not in {"is_gated_act", "dense_act_fn"}
+    }
+    config |= {"feed_forward_proj": kind, "relative_attention_max_distance": 20}
+    torch.manual_seed(0)
+    with pretrained.quiet():
+        theirs = package.T5EncoderModel(package.T5Config(**config)).eval()
+        theirs.save_pretrained(tmp_path / "t5")
+        tokenizer = package.AutoTokenizer.from_pretrained(tmp_path / "t5")
+    dtype = torch.bfloat16 if half else torch.float32
+    theirs = theirs.to(dtype) if half else theirs.half().float()
+    module = built(T5Conditioner, {"t5_model_name": "t5", "max_length": 40}, 64, tmp_path)
+    module.prepare(torch.device("cpu"), dtype)
+    texts = ["a dark deep loop " * 7, "jazz", "", "a dark deep loop with loud heavy bass " * 9]
+    embedding = embed(module, *texts)
+    with torch.inference_mode(), pretrained.quiet():
+        given = tokenizer(
+            texts, padding="max_length", truncation=True, max_length=40, return_tensors="pt"
+        )
+        wanted = theirs(**given).last_hidden_state * given.attention_mask[..., None]
+    assert torch.equal(embedding.mask, given.attention_mask.bool())
+    close = 0.05 if half else 1e-5
+    torch.testing.assert_close(embedding.tokens, wanted, atol=close, rtol=close)
+
+
 def test_t5_is_no_part_of_the_module(text_encoders: Path) -> None:
     """Loaded or not, the text encoder is in no state dict and among no parameters."""
     options = {"t5_model_name": "t5"}

@@ -205,7 +205,9 @@ def _carry(
             _direction(opening)[rows, latents, middle] = 1
             _direction(opening)[rows, ears + index, middle] = sign * OPENS
             _direction(join)[rows] = 0
-            _direction(join)[rows, :count] = float(sign * CARRIED * louder * loud / (1.7 * WAVE)) * weight
+            _direction(join)[rows, :count] = (
+                float(sign * CARRIED * louder * loud / (1.7 * WAVE)) * weight
+            )
             wave.alpha[rows], wave.beta[rows] = math.log(WAVE), 0.0
         _direction(opening)[ear] = 0
         _direction(opening)[ear, ears + index, middle] = OPENS

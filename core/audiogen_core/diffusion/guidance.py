@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -51,12 +52,20 @@ class GuidedModel:
         objective: str,
     ) -> None:
         self._backbone = backbone
-        self._inputs = inputs
+        self._plain = inputs
         self._guidance = guidance
         self._objective = objective
         self._dtype = next(backbone.parameters()).dtype
         guidable = inputs.cross_attention is not None or inputs.prepend is not None
         self._doubled = _doubled(inputs, negative) if guidable and guidance.scale != 1 else None
+
+    @cached_property
+    def _conditional(self) -> BackboneInputs:
+        return self._backbone.prepared(self._plain)
+
+    @cached_property
+    def _both(self) -> BackboneInputs | None:
+        return None if self._doubled is None else self._backbone.prepared(self._doubled)
 
     def __call__(self, x: Tensor, t: Tensor) -> Tensor:
         """The guided velocity; see `audiogen_core.interfaces.sampler.VelocityModel`."""
@@ -68,10 +77,10 @@ class GuidedModel:
         applies = self._applies(t)
         # Where samples stand at different times, all go through both halves: whether another one
         # is inside the interval must not decide what a sample is computed with.
-        if self._doubled is None or not (applies.any() or t.numel() > 1):
-            velocity = self._predict(x, times, self._inputs)
+        if self._both is None or not (applies.any() or t.numel() > 1):
+            velocity = self._predict(x, times, self._conditional)
             return velocity, velocity
-        both = self._predict(torch.cat([x, x]), torch.cat([times, times]), self._doubled)
+        both = self._predict(torch.cat([x, x]), torch.cat([times, times]), self._both)
         conditional, unconditional = both.chunk(2)
         guided = unconditional + (conditional - unconditional) * self._guidance.scale
         if self._guidance.rescale:

@@ -29,9 +29,10 @@ A complete third-party backbone::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from audiogen_core.options import NoOptions, PluginOptions
@@ -52,6 +53,11 @@ class BackboneInputs:
     global_embedding: Tensor | None = None
     prepend: Tensor | None = None
     input_concat: Tensor | None = None
+
+    def to(self, device: torch.device) -> BackboneInputs:
+        """The same elsewhere."""
+        moved = {key: None if one is None else one.to(device) for key, one in vars(self).items()}
+        return replace(self, **moved)
 
 
 class Backbone(nn.Module, ABC):
@@ -79,6 +85,39 @@ class Backbone(nn.Module, ABC):
     def length_multiple(self) -> int:
         """Latent lengths must be a multiple of this."""
         return 1
+
+    def check(self, x: Tensor, inputs: BackboneInputs) -> None:
+        """Checks before any weights are loaded that latents and conditioning fit the network.
+
+        This tries the network without data. For that torch imports what takes it seconds, so a
+        network that many use should compare the shapes itself.
+
+        Args:
+            x: Latents; only their shape matters, ``[1, channels, latents]``.
+            inputs: Conditioning; only its shapes matter.
+
+        Raises:
+            ValueError: They do not fit, and why.
+        """
+        device = torch.device("meta")
+        try:
+            with torch.no_grad():
+                out = self(x.to(device), torch.empty(1, device=device), inputs.to(device))
+        except (RuntimeError, ValueError, AttributeError, IndexError) as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        if out.shape != x.shape:
+            raise ValueError(f"it returns {list(out.shape)} for latents of {list(x.shape)}")
+
+    def prepared(self, inputs: BackboneInputs) -> BackboneInputs:
+        """Computes once what stays the same in all steps of a run.
+
+        Args:
+            inputs: The conditioning of a batch.
+
+        Returns:
+            What `forward` will be given in its place.
+        """
+        return inputs
 
     @abstractmethod
     def forward(self, x: Tensor, t: Tensor, inputs: BackboneInputs) -> Tensor:

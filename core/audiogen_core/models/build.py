@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from audiogen_core.downloads import Downloaded, unreported
 from audiogen_core.embedding_file import read_header
@@ -96,42 +96,34 @@ def check_embeddings(model: Model, plan: Plan) -> None:
         raise InputError(found)
 
 
-@torch.no_grad()
 def _misfit(
     backbone: Backbone, config: ModelConfig, ready_made: Mapping[str, tuple[int, ...]]
 ) -> str | None:
-    """Runs the network on the meta device, where shapes are all there is: it costs nothing.
+    """Why the network does not take the latents and the conditioning.
 
     Args:
-        backbone: The network.
+        backbone: The network, without weights.
         config: The model config.
         ready_made: The shapes of the embeddings of `ModelConfig.pre_encoded_keys`.
 
     Returns:
-        Why it does not take the latents and the conditioning; None where it does, or where more
-        would have to be known.
+        The cause; None where it takes them, or where more would have to be known.
     """
     section, conditioning = config.file.model.diffusion, config.file.model.conditioning
     ids = {one.id for one in config.conditioners}
     if ids & {*section.input_concat_ids, *config.pre_encoded_keys} - set(ready_made):
         return None
     dim = 0 if conditioning is None else conditioning.cond_dim
-
-    def meta(*shape: int) -> Tensor:
-        return torch.empty(shape, device="meta")
-
     embeddings = {
-        one.id: Embedding(meta(1, *ready_made.get(one.id, (1, dim))), meta(1, 1))
+        one.id: Embedding(torch.zeros(1, *ready_made.get(one.id, (1, dim))), torch.ones(1, 1))
         for one in config.conditioners
     }
-    latents = meta(1, config.file.model.io_channels, config.latents)
+    latents = torch.zeros(1, config.file.model.io_channels, config.latents)
     try:
-        velocity = backbone(latents, meta(1), backbone_inputs(embeddings, section))
-    except (RuntimeError, ValueError, AttributeError, IndexError) as error:
+        backbone.check(latents, backbone_inputs(embeddings, section))
+    except (RuntimeError, ValueError) as error:  # the embeddings may not even fit each other
         return " ".join(str(error).split())
-    if velocity.shape == latents.shape:
-        return None
-    return f"it returns {list(velocity.shape)} for latents of {list(latents.shape)}"
+    return None
 
 
 class _Builder:

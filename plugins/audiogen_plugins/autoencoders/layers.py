@@ -1,4 +1,8 @@
-"""Layers of convolutional audio autoencoders: weight-normalised convolutions, snake activations."""
+"""Layers of convolutional audio autoencoders: weight-normalised convolutions, snake activations.
+
+Signals are ``[batch, channels, 1, length]``: images of one row. Only two-dimensional convolutions
+know the memory layout in which the channels of a sample lie together: on a CPU, the fast one.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +47,7 @@ class NormedConv(nn.Module):
         self.padding = padding
         self.dilation = dilation
         self.transposed = transposed
+        self.in_phases = False
         self.weight: nn.Parameter | None = None
         self.weight_g: nn.Parameter | None = nn.Parameter(torch.ones(rows, 1, 1))
         self.weight_v: nn.Parameter | None = nn.Parameter(torch.ones(rows, columns, kernel_size))
@@ -52,15 +57,34 @@ class NormedConv(nn.Module):
         """Replaces length and direction by their product, and frees them."""
         if self.weight is None:
             with torch.no_grad():
-                self.weight = nn.Parameter(self._product(), requires_grad=False)
+                weight = self._product()
+                self.in_phases = self.transposed and weight.device.type == "cpu"
+                weight = _phases(weight, self.stride) if self.in_phases else weight
+                self.weight = nn.Parameter(laid_out(weight), requires_grad=False)
             self.weight_g = self.weight_v = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, in_channels, length]`` to ``[batch, out_channels, new length]``."""
-        weight = self._product() if self.weight is None else self.weight
-        if not self.transposed:
-            return functional.conv1d(x, weight, self.bias, self.stride, self.padding, self.dilation)
-        return functional.conv_transpose1d(x, weight, self.bias, self.stride, self.padding)
+        """``[batch, in_channels, 1, length]`` to ``[batch, out_channels, 1, new length]``."""
+        weight = laid_out(self._product()) if self.weight is None else self.weight
+        stride, padding, dilation = (1, self.stride), (0, self.padding), (1, self.dilation)
+        if self.in_phases:
+            return self._interleaved(x, weight)
+        if self.transposed:
+            return functional.conv_transpose2d(x, weight, self.bias, stride, padding)
+        return functional.conv2d(x, weight, self.bias, stride, padding, dilation)
+
+    def _interleaved(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The transposed convolution as a plain one that makes all phases of its output at once.
+
+        Where the channels of a sample lie together, putting the phases one after the other is no
+        work at all.
+        """
+        bias = None if self.bias is None else self.bias.repeat(self.stride)
+        taps = weight.shape[3]
+        phases = functional.conv2d(x, weight, bias, padding=(0, taps - 1)).permute(0, 2, 3, 1)
+        samples = phases.reshape(x.shape[0], 1, phases.shape[2] * self.stride, -1)
+        end = samples.shape[2] - self.padding
+        return samples[:, :, self.padding : end].permute(0, 3, 1, 2)
 
     def _product(self) -> Tensor:
         length, direction = self.weight_g, self.weight_v
@@ -69,6 +93,28 @@ class NormedConv(nn.Module):
         wide = torch.promote_types(direction.dtype, torch.float32)
         norm: Tensor = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True, dtype=wide)
         return (direction * (length / norm)).to(direction.dtype)
+
+
+def _phases(weight: Tensor, stride: int) -> Tensor:
+    """The weight of a plain convolution that makes what a transposed one does, phase by phase.
+
+    Args:
+        weight: ``[in_channels, out_channels, taps * stride]``.
+        stride: The upsampling factor.
+
+    Returns:
+        ``[stride * out_channels, in_channels, taps]``: the latest input sample comes last.
+    """
+    rows, columns, size = weight.shape
+    taps = weight.reshape(rows, columns, size // stride, stride).flip(2)
+    return taps.permute(3, 1, 0, 2).flatten(0, 1)
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """``[rows, channels, length]`` as ``[rows, channels, 1, length]`` in the device's layout."""
+    on_cpu = x.device.type == "cpu"
+    layout = torch.channels_last if on_cpu else torch.contiguous_format
+    return x[:, :, None].contiguous(memory_format=layout)
 
 
 def fold_weight_norm(network: nn.Module) -> None:
@@ -91,9 +137,9 @@ class SnakeBeta(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, channels, length]`` to the same shape."""
-        alpha = self.alpha.exp()[:, None]
-        scale = (self.beta.exp() + 1e-9).reciprocal()[:, None]
+        """``[batch, channels, 1, length]`` to the same shape."""
+        alpha = self.alpha.exp()[:, None, None]
+        scale = (self.beta.exp() + 1e-9).reciprocal()[:, None, None]
         # In place: at full sample rate, every copy that is kept is one as large as the audio
         # times the channels.
         waves: Tensor = (x * alpha).sin_().square_()

@@ -18,7 +18,12 @@ from torch import Tensor, nn
 from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder
 from audiogen_core.models.limits import MAX_WIDTH, Width
 from audiogen_core.options import PluginOptions
-from audiogen_plugins.autoencoders.layers import NormedConv, SnakeBeta, fold_weight_norm
+from audiogen_plugins.autoencoders.layers import (
+    NormedConv,
+    SnakeBeta,
+    fold_weight_norm,
+    laid_out,
+)
 
 DILATIONS = (1, 3, 9)
 MAX_BLOCKS = 16
@@ -147,8 +152,8 @@ class OobleckEncoder(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """``[batch, in_channels, samples]`` to ``[batch, latent_dim, samples / ratio]``."""
-        out: Tensor = self.layers(audio)
-        return out
+        out: Tensor = self.layers(laid_out(audio))
+        return out[:, :, 0].contiguous()
 
     def prepare(self) -> None:
         """Folds the weight norms, once the weights are loaded."""
@@ -199,8 +204,8 @@ class OobleckDecoder(AudioDecoder):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[batch, latent_dim, latents]`` to ``[batch, out_channels, latents * ratio]``."""
-        out: Tensor = self.layers(latents)
-        return out
+        out: Tensor = self.layers(laid_out(latents))
+        return out[:, :, 0].contiguous()
 
     def prepare(self) -> None:
         """Folds the weight norms."""
@@ -243,7 +248,7 @@ class ResidualUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, channels, length]`` to the same shape."""
+        """``[batch, channels, 1, length]`` to the same shape."""
         branch: Tensor = self.layers(x)
         return branch.add_(x)
 
@@ -262,7 +267,7 @@ class DownBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, channels, length]`` to ``[batch, out_channels, length / stride]``."""
+        """``[batch, channels, 1, length]`` to ``[batch, out_channels, 1, length / stride]``."""
         out: Tensor = self.layers(x)
         return out
 
@@ -284,7 +289,7 @@ class UpBlock(nn.Module):
         )
         if nearest:
             upsampling = nn.Sequential(
-                nn.Upsample(scale_factor=stride, mode="nearest"),
+                nn.Upsample(scale_factor=(1, stride), mode="nearest"),
                 NormedConv(channels, out_channels, 2 * stride, padding=stride, bias=False),
                 DropFirst(),
             )
@@ -295,7 +300,7 @@ class UpBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, channels, length]`` to ``[batch, out_channels, length * stride]``."""
+        """``[batch, channels, 1, length]`` to ``[batch, out_channels, 1, length * stride]``."""
         out: Tensor = self.layers(x)
         return out
 
@@ -304,7 +309,7 @@ class DropFirst(nn.Module):
     """Cuts the one sample that a kernel of even size, equally padded, is too long by."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, channels, length + 1]`` to ``[batch, channels, length]``."""
+        """``[batch, channels, 1, length + 1]`` to ``[batch, channels, 1, length]``."""
         return x[..., 1:]
 
 

@@ -25,6 +25,33 @@ class Rotation(NamedTuple):
     sin: Tensor
 
 
+class Tokens(NamedTuple):
+    """Conditioning tokens to attend to.
+
+    Attributes:
+        tokens: ``[rows, tokens, dim]``.
+        weights: The logarithm of how often each stands there, ``[rows, 1, 1, tokens]``: minus
+            infinity for none. None where each stands there once.
+    """
+
+    tokens: Tensor
+    weights: Tensor | None
+
+
+class Context(NamedTuple):
+    """Conditioning tokens as one attention projects them.
+
+    Attributes:
+        keys: ``[rows, heads, tokens, head_dim]``, one for each attention map.
+        values: ``[rows, heads, tokens, head_dim]``.
+        weights: As in `Tokens`.
+    """
+
+    keys: tuple[Tensor, ...]
+    values: Tensor
+    weights: Tensor | None
+
+
 class RotaryEmbedding(nn.Module):
     """Rotary position embedding (Su et al. 2021, arXiv 2104.09864).
 
@@ -40,7 +67,7 @@ class RotaryEmbedding(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim
-        self.register_buffer("inv_freq", self._frequencies(None))
+        self.register_buffer("inv_freq", torch.tensor(self._frequencies()))
         self._latest: tuple[object, Rotation] | None = None
 
     def forward(self, length: int) -> Rotation:
@@ -54,13 +81,14 @@ class RotaryEmbedding(nn.Module):
     def _rotation(self, length: int) -> Rotation:
         stored = self.inv_freq
         # A model cast to 16 bits has lost the frequencies' precision; their formula has not.
-        exact = stored if stored.dtype == torch.float32 else self._frequencies(stored.device)
+        is_exact = stored.dtype == torch.float32
+        exact = stored if is_exact else torch.tensor(self._frequencies(), device=stored.device)
         angles = torch.arange(length, device=stored.device).float()[:, None] * exact
         return Rotation(angles.cos(), angles.sin())
 
-    def _frequencies(self, device: torch.device | None) -> Tensor:
-        exponents = torch.arange(0, self.dim, 2, device=device).float() / self.dim
-        return 1.0 / 10000**exponents
+    def _frequencies(self) -> list[float]:
+        # Not of tensors: a power on the meta device takes seconds, for what torch imports for it.
+        return [10000 ** -(channel / self.dim) for channel in range(0, self.dim, 2)]
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
@@ -123,50 +151,67 @@ class Attention(nn.Module):
             self.lambda_dc = nn.Parameter(torch.zeros(dim))
             self.lambda_hf = nn.Parameter(torch.zeros(dim))
 
+    def project(self, given: Tokens) -> Context:
+        """Keys and values of conditioning tokens: they stay the same in all steps of a run."""
+        tokens, weights = given
+        *keys, values = self._heads(self.to_kv(tokens), 3 if self.differential else 2)
+        return Context(tuple(self._normed(key, "k") for key in keys), values, weights)
+
     def forward(
-        self, x: Tensor, context: Tensor | None = None, rotation: Rotation | None = None
+        self, x: Tensor, context: Context | None = None, rotation: Rotation | None = None
     ) -> Tensor:
         """Attends.
 
         Args:
             x: ``[batch, length, dim]``.
-            context: ``[batch, tokens, context_dim]``; all of its tokens take part.
+            context: What to attend to; None for the sequence itself.
             rotation: For the queries and keys of self-attention.
 
         Returns:
             ``[batch, length, dim]``.
         """
-        if context is None:
-            q, k, v, *second = self._heads(self.to_qkv(x), 5 if self.differential else 3)
-        elif self.differential:
-            q, q_second = self._heads(self.to_q(x), 2)
-            k, k_second, v = self._heads(self.to_kv(context), 3)
-            second = [q_second, k_second]
+        maps = 2 if self.differential else 1
+        if context is not None:
+            queries = self._heads(self.to_q(x), maps)
+            keys, values, weights = context
         else:
-            (q,) = self._heads(self.to_q(x), 1)
-            k, v = self._heads(self.to_kv(context), 2)
-            second = []
+            # The parts are queries, keys and values, and then the second map's queries and keys.
+            q, k, values, *second = self._heads(self.to_qkv(x), 2 * maps + 1)
+            queries, weights = (q, *second[:1]), None
+            keys = tuple(self._normed(key, "k") for key in (k, *second[1:]))
 
-        out: Tensor = self._attend(q, k, v, rotation)
-        if second:
-            out = out - self._attend(second[0], second[1], v, rotation)
-        out = self.to_out(out.transpose(1, 2).flatten(2))
+        out, *subtracted = (
+            self._attend(self._normed(q, "q"), k, values, weights, rotation)
+            for q, k in zip(queries, keys, strict=True)
+        )
+        for one in subtracted:
+            out = out - one
+        projected: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         if self.feat_scale:
-            mean = out.mean(dim=1, keepdim=True)
-            out = out + self.lambda_dc * mean + self.lambda_hf * (out - mean)
-        return out
+            mean = projected.mean(dim=1, keepdim=True)
+            projected = projected + self.lambda_dc * mean + self.lambda_hf * (projected - mean)
+        return projected
 
     def _heads(self, projected: Tensor, parts: int) -> tuple[Tensor, ...]:
         """``[batch, length, parts * dim]`` to parts of ``[batch, heads, length, head_dim]``."""
         heads = projected.reshape(*projected.shape[:2], -1, self.head_dim).transpose(1, 2)
         return torch.chunk(heads, parts, dim=1)
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, rotation: Rotation | None) -> Tensor:
+    def _normed(self, heads: Tensor, side: Literal["q", "k"]) -> Tensor:
+        """Queries or keys, ``[batch, heads, length, head_dim]``, after their norm."""
+        if self.qk_norm == "none":
+            return heads
         if self.qk_norm == "l2":
-            q, k = functional.normalize(q, dim=-1), functional.normalize(k, dim=-1)
-        elif self.qk_norm != "none":
-            q, k = self.q_norm(q), self.k_norm(k)
+            return functional.normalize(heads, dim=-1)
+        normed: Tensor = (self.q_norm if side == "q" else self.k_norm)(heads)
+        return normed
+
+    def _attend(
+        self, q: Tensor, k: Tensor, v: Tensor, weights: Tensor | None, rotation: Rotation | None
+    ) -> Tensor:
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
         grouped = q.shape[1] != k.shape[1]
-        return functional.scaled_dot_product_attention(q, k, v, enable_gqa=grouped)
+        return functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=weights, enable_gqa=grouped
+        )

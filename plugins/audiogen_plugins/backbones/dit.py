@@ -7,7 +7,8 @@ with latent diffusion" (arXiv 2404.10301).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,7 +20,13 @@ from torch.nn import functional
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.models.limits import MAX_PARTS, OptionalWidth, Parts, Positions, Width
 from audiogen_core.options import PluginOptions
-from audiogen_plugins.backbones.attention import Attention, QKNorm, RotaryEmbedding
+from audiogen_plugins.backbones.attention import (
+    Attention,
+    Context,
+    QKNorm,
+    RotaryEmbedding,
+    Tokens,
+)
 from audiogen_plugins.backbones.norms import DynamicTanh, LayerNorm, LayerScale
 from audiogen_plugins.backbones.transformer import (
     AbsoluteEmbedding,
@@ -193,6 +200,17 @@ class FourierFeatures(nn.Module):
         return torch.cat((angles.cos(), angles.sin()), dim=-1).to(self.weight.dtype)
 
 
+@dataclass(frozen=True)
+class _Projected(BackboneInputs):
+    """The conditioning as the network has projected it.
+
+    Attributes:
+        contexts: What each block attends to; empty where there is nothing.
+    """
+
+    contexts: Sequence[Context | None] = ()
+
+
 class DiffusionTransformer(Backbone):
     """A transformer over latents, conditioned in four ways.
 
@@ -221,11 +239,11 @@ class DiffusionTransformer(Backbone):
         self,
         *,
         io_channels: int,
-        transformer: nn.Module,
+        transformer: Transformer,
         timestep_embed: nn.Module,
-        cond_embed: nn.Module | None = None,
-        global_embed: nn.Module | None = None,
-        prepend_embed: nn.Module | None = None,
+        cond_embed: nn.Sequential | None = None,
+        global_embed: nn.Sequential | None = None,
+        prepend_embed: nn.Sequential | None = None,
         concat_channels: int = 0,
         timestep_channels: int = 0,
         patch_size: int = 1,
@@ -241,6 +259,7 @@ class DiffusionTransformer(Backbone):
         self.preprocess_conv = nn.Conv1d(input_channels, input_channels, 1, bias=False)
         self.transformer = transformer
         self.postprocess_conv = nn.Conv1d(io_channels, io_channels, 1, bias=False)
+        self.io_channels = io_channels
         self.concat_channels = concat_channels
         self.timestep_as_input = timestep_channels > 0
         self.patch_size = patch_size
@@ -261,7 +280,7 @@ class DiffusionTransformer(Backbone):
         """Makes the module, without weights when under ``torch.device("meta")``."""
         dim = options.embed_dim
 
-        def projection(dim_in: int, dim_out: int) -> nn.Module | None:
+        def projection(dim_in: int, dim_out: int) -> nn.Sequential | None:
             return _mlp(dim_in, dim_out, bias=False) if dim_in else None
 
         return cls(
@@ -282,13 +301,59 @@ class DiffusionTransformer(Backbone):
         """Latent lengths must be a multiple of this."""
         return self.patch_size
 
+    def check(self, x: Tensor, inputs: BackboneInputs) -> None:
+        """Compares the shapes with what the network was built for.
+
+        Raises:
+            ValueError: They differ.
+        """
+        _check_channels("latents", x.shape[1], self.io_channels)
+        for kind, layer, given in (
+            ("cross-attention", self.to_cond_embed, inputs.cross_attention),
+            ("global", self.to_global_embed, inputs.global_embedding),
+            ("prepend", self.to_prepend_embed, inputs.prepend),
+        ):
+            if given is None:
+                continue
+            if layer is None:
+                raise ValueError(f"this model takes no {kind} conditioning")
+            width = layer.get_parameter("0.weight").shape[1]
+            _check_channels(f"{kind} conditioning", given.shape[-1], width)
+        concat = inputs.input_concat
+        _check_channels(
+            "input_concat", 0 if concat is None else concat.shape[1], self.concat_channels
+        )
+        tokens = 0 if inputs.prepend is None else inputs.prepend.shape[1]
+        if not self.modulated and (
+            inputs.global_embedding is not None or not self.timestep_as_input
+        ):
+            tokens += 1
+        self.transformer.check(tokens + x.shape[2] // self.patch_size)
+
+    def prepared(self, inputs: BackboneInputs) -> _Projected:
+        """Projects the conditioning, as far as the keys and values of each block."""
+        like = self.preprocess_conv.weight
+        contexts: Sequence[Context | None] = ()
+        if (given := inputs.cross_attention) is not None and (folded := _folded(given)):
+            tokens, weights = folded
+            if self.to_cond_embed is not None:
+                tokens = self.to_cond_embed(tokens.to(like))
+            weights = None if weights is None else weights.to(like)
+            contexts = self.transformer.contexts(Tokens(tokens, weights))
+        return _Projected(
+            global_embedding=_embed(self.to_global_embed, inputs.global_embedding, like),
+            prepend=_embed(self.to_prepend_embed, inputs.prepend, like),
+            input_concat=inputs.input_concat,
+            contexts=contexts,
+        )
+
     def forward(self, x: Tensor, t: Tensor, inputs: BackboneInputs) -> Tensor:
         """Predicts the velocity.
 
         Args:
             x: Noisy latents, ``[batch, channels, latents]``.
             t: Times in [0, 1], ``[batch]``.
-            inputs: The conditioning.
+            inputs: The conditioning, `prepared` or not.
 
         Returns:
             ``[batch, channels, latents]``, of the weights' dtype.
@@ -299,10 +364,11 @@ class DiffusionTransformer(Backbone):
         """
         if x.shape[2] % self.patch_size:
             raise ValueError(f"{x.shape[2]} latents are no multiple of {self.patch_size}")
+        if not isinstance(inputs, _Projected):
+            self.check(x, inputs)
+            inputs = self.prepared(inputs)
         x = self._with_channels(x.to(self.preprocess_conv.weight.dtype), inputs.input_concat)
-        context = _embed(self.to_cond_embed, inputs.cross_attention, x, "cross-attention")
-        pooled = _embed(self.to_global_embed, inputs.global_embedding, x, "global")
-        prepend = _embed(self.to_prepend_embed, inputs.prepend, x, "prepend")
+        pooled, prepend = inputs.global_embedding, inputs.prepend
 
         timestep = self.to_timestep_embed(self.timestep_features(t))
         if self.timestep_as_input:
@@ -317,7 +383,7 @@ class DiffusionTransformer(Backbone):
         h = self.transformer(
             _patched(x, self.patch_size),
             prepend=prepend,
-            context=context,
+            contexts=inputs.contexts,
             global_embedding=pooled if self.modulated else None,
         )
         out = _patched(h, self.patch_size)
@@ -326,14 +392,49 @@ class DiffusionTransformer(Backbone):
 
     def _with_channels(self, x: Tensor, extra: Tensor | None) -> Tensor:
         """Joins ``extra``, stretched to the latents' length, to the input's channels."""
-        given = 0 if extra is None else extra.shape[1]
-        if given != self.concat_channels:
-            raise ValueError(f"input_concat must have {self.concat_channels} channels, not {given}")
         if extra is None:
             return x
         if extra.shape[2] != x.shape[2]:
             extra = functional.interpolate(extra, size=x.shape[2], mode="nearest")
         return torch.cat((x, extra.to(x)), dim=1)
+
+
+def _folded(tokens: Tensor) -> Tokens | None:
+    """The tokens without what need not be computed: the result is the same.
+
+    Zero vectors, which fill up prompts, are projected to one and the same key: one that weighs as
+    much as all of them does for all. Rows of nothing but zeros, with which guidance compares, get
+    zeros for values and so from the attention: the last rows are left out where they are such.
+
+    Args:
+        tokens: ``[batch, tokens, dim]``.
+
+    Returns:
+        At most as many rows and tokens; None where there is no row.
+    """
+    filled = (tokens != 0).any(2)
+    rows = int(filled.any(1).nonzero().max()) + 1 if filled.any() else 0
+    if rows == 0:
+        return None
+    tokens, filled = tokens[:rows], filled[:rows]
+    counts = filled.sum(1)
+    length = min(int(counts.max()) + 1, tokens.shape[1])
+    if length == tokens.shape[1]:
+        return Tokens(tokens, None)
+    # Those that are filled come first, in their order, and then one that is not.
+    order = (~filled).to(torch.uint8).argsort(dim=1, stable=True)[:, :length]
+    kept = tokens.gather(1, order[:, :, None].expand(-1, -1, tokens.shape[2]))
+    places = torch.arange(length, device=tokens.device)
+    empty = (tokens.shape[1] - counts).float().log()[:, None]
+    weights = torch.zeros(rows, length, device=tokens.device)
+    weights = weights.where(places < counts[:, None], empty)
+    weights = weights.masked_fill(places > counts[:, None], -math.inf)
+    return Tokens(kept, weights[:, None, None])
+
+
+def _check_channels(what: str, given: int, wanted: int) -> None:
+    if given != wanted:
+        raise ValueError(f"{what} must have {wanted} channels, not {given}")
 
 
 def _patched(x: Tensor, patch_size: int) -> Tensor:
@@ -346,17 +447,15 @@ def _patched(x: Tensor, patch_size: int) -> Tensor:
     return x.reshape(batch, rows, columns // patch_size, patch_size).transpose(1, 2).flatten(2)
 
 
-def _embed(layer: nn.Module | None, given: Tensor | None, like: Tensor, kind: str) -> Tensor | None:
+def _embed(layer: nn.Module | None, given: Tensor | None, like: Tensor) -> Tensor | None:
     """Projects a conditioning input in the weights' dtype."""
-    if given is None:
+    if given is None or layer is None:
         return None
-    if layer is None:
-        raise ValueError(f"this model takes no {kind} conditioning")
     projected: Tensor = layer(given.to(like))
     return projected
 
 
-def _mlp(dim_in: int, dim_out: int, *, bias: bool) -> nn.Module:
+def _mlp(dim_in: int, dim_out: int, *, bias: bool) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(dim_in, dim_out, bias=bias), nn.SiLU(), nn.Linear(dim_out, dim_out, bias=bias)
     )

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audiogen_plugins.backbones.attention import RotaryEmbedding, Rotation
+from audiogen_plugins.backbones.attention import (
+    Attention,
+    Context,
+    RotaryEmbedding,
+    Rotation,
+    Tokens,
+)
 
 
 class Transpose(nn.Module):
@@ -129,19 +135,21 @@ class AbsoluteEmbedding(nn.Module):
         self.emb = nn.Embedding(max_length, dim)
 
     def forward(self, length: int) -> Tensor:
-        """``[length, dim]``.
+        """``[length, dim]``."""
+        table: Tensor = self.emb.weight
+        return table[:length] * (1 / math.sqrt(table.shape[1]))
+
+    def check(self, length: int) -> None:
+        """Checks that there are so many positions.
 
         Raises:
-            ValueError: There are not so many positions.
+            ValueError: There are not.
         """
-        table: Tensor = self.emb.weight
-        positions, dim = table.shape
-        if length > positions:
+        if length > self.emb.num_embeddings:
             raise ValueError(
                 f"the sequence has {length} positions; this model's absolute positional"
-                f" embedding ends at {positions}"
+                f" embedding ends at {self.emb.num_embeddings}"
             )
-        return table[:length] * (1 / math.sqrt(dim))
 
 
 class Block(nn.Module):
@@ -171,7 +179,7 @@ class Block(nn.Module):
         scale: Callable[[], nn.Module],
         self_attn: nn.Module,
         ff: nn.Module,
-        cross_attn: nn.Module | None = None,
+        cross_attn: Attention | None = None,
         conformer: nn.Module | None = None,
         modulated: bool = False,
     ) -> None:
@@ -197,7 +205,7 @@ class Block(nn.Module):
         self,
         x: Tensor,
         *,
-        context: Tensor | None = None,
+        context: Context | None = None,
         modulation: Tensor | None = None,
         rotation: Rotation | None = None,
     ) -> Tensor:
@@ -205,7 +213,7 @@ class Block(nn.Module):
 
         Args:
             x: ``[batch, length, dim]``.
-            context: Conditioning tokens, ``[batch, tokens, context_dim]``.
+            context: What the first rows of the batch attend to; the others attend to nothing.
             modulation: What all blocks share of scales, shifts and gates, ``[batch, 6 * dim]``.
             rotation: For the self-attention.
 
@@ -220,8 +228,11 @@ class Block(nn.Module):
         h = self.self_attn(_scale_shift(self.pre_norm(x), attention_terms), rotation=rotation)
         x = x + self.self_attn_scale(_gate(h, attention_terms))
         if self.cross_attn is not None and context is not None:
-            h = self.cross_attn(self.cross_attend_norm(x), context=context)
-            x = x + self.cross_attn_scale(h)
+            rows = len(context.values)
+            attending = x[:rows]
+            h = self.cross_attn(self.cross_attend_norm(attending), context=context)
+            attending = attending + self.cross_attn_scale(h)
+            x = attending if rows == len(x) else torch.cat((attending, x[rows:]))
         if self.conformer is not None:
             x = x + self.conformer_scale(self.conformer(x))
         h = self.ff(_scale_shift(self.ff_norm(x), feedforward_terms))
@@ -257,7 +268,7 @@ class Transformer(nn.Module):
         *,
         dim_in: int,
         dim_out: int,
-        layers: Sequence[nn.Module],
+        layers: Sequence[Block],
         rotary: RotaryEmbedding | None = None,
         positions: nn.Module | None = None,
         memory_tokens: int = 0,
@@ -278,12 +289,31 @@ class Transformer(nn.Module):
             else None
         )
 
+    def check(self, length: int) -> None:
+        """Checks that sequences may be so long, without memory tokens.
+
+        Raises:
+            ValueError: They may not.
+        """
+        if isinstance(self.pos_emb, AbsoluteEmbedding):
+            self.pos_emb.check(
+                length + (0 if self.memory_tokens is None else len(self.memory_tokens))
+            )
+
+    def contexts(self, tokens: Tokens) -> tuple[Context | None, ...]:
+        """What each block attends to; None for those that do not."""
+        return tuple(
+            None if one.cross_attn is None else one.cross_attn.project(tokens)
+            for one in self.layers
+            if isinstance(one, Block)
+        )
+
     def forward(
         self,
         x: Tensor,
         *,
         prepend: Tensor | None = None,
-        context: Tensor | None = None,
+        contexts: Sequence[Context | None] = (),
         global_embedding: Tensor | None = None,
     ) -> Tensor:
         """Runs the stack.
@@ -291,7 +321,7 @@ class Transformer(nn.Module):
         Args:
             x: ``[batch, length, dim_in]``.
             prepend: Tokens before the sequence, ``[batch, tokens, dim]``.
-            context: Conditioning tokens, ``[batch, tokens, context_dim]``.
+            contexts: What each block attends to; empty where there is nothing.
             global_embedding: ``[batch, dim]``, for modulated blocks.
 
         Returns:
@@ -309,7 +339,7 @@ class Transformer(nn.Module):
         modulation = None
         if self.global_cond_embedder is not None and global_embedding is not None:
             modulation = self.global_cond_embedder(global_embedding)
-        for layer in self.layers:
+        for layer, context in zip(self.layers, contexts or [None] * len(self.layers), strict=True):
             x = layer(x, context=context, modulation=modulation, rotation=rotation)
         out: Tensor = self.project_out(x[:, -length:])
         return out

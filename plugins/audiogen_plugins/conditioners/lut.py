@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from audiogen_core.models.limits import Positions
 from audiogen_core.options import PluginOptions
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
-from audiogen_plugins.conditioners.pretrained import Pretrained
+from audiogen_plugins.conditioners.pretrained import AnyTokenizer, Pretrained, Tokenizer
 
 MAX_SPECIAL_TOKENS = 1000
 """A tokenizer looks for each of them in every text."""
@@ -68,7 +68,7 @@ class LookupConditioner(Conditioner):
         output_dim: int,
         *,
         source: Pretrained,
-        tokenizer: Callable[..., Any],
+        tokenizer: Tokenizer,
         vocabulary: int,
         max_length: int = 1024,
         use_abs_pos_emb: bool = False,
@@ -103,13 +103,13 @@ class LookupConditioner(Conditioner):
         source = pretrained.find(
             options.tokenizer_name, context, "tokenizer_name", marker=pretrained.TOKENIZER_CONFIG
         )
-        tokenizer = source.tokenizer()
+        tokenizer = source.any_tokenizer()
         if options.special_tokens:
             tokenizer.add_special_tokens({"additional_special_tokens": options.special_tokens})
         return cls(
             context.output_dim,
             source=source,
-            tokenizer=tokenizer,
+            tokenizer=AnyTokenizer(tokenizer),
             vocabulary=len(tokenizer),
             max_length=options.max_length,
             use_abs_pos_emb=options.use_abs_pos_emb,
@@ -136,16 +136,8 @@ class LookupConditioner(Conditioner):
     ) -> Embedding:
         """Embeds one text for each sample, as ``[batch, max_length, dim]``."""
         device = self.token_embedder.weight.device
-        with pretrained.quiet():
-            encoded = self.tokenizer(
-                list(values),
-                truncation=True,
-                max_length=self.max_length,
-                padding="max_length",
-                return_tensors="pt",
-            )
-        mask = encoded["attention_mask"].to(device, torch.bool)
-        tokens = project(self.proj_out, self.token_embedder(encoded["input_ids"].to(device)))
+        ids, mask = (one.to(device) for one in self.tokenizer(values, self.max_length))
+        tokens = project(self.proj_out, self.token_embedder(ids))
         tokens = tokens * mask[:, :, None]
         if self.abs_pos_emb is not None:
             tokens = tokens + self.abs_pos_emb()

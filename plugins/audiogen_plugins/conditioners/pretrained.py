@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from audiogen_core.downloads import Downloaded
 from audiogen_core.errors import (
@@ -28,8 +32,9 @@ from audiogen_core.torchaudio_shim import import_torchaudio
 
 CONFIG = "config.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+TOKENIZER_JSON = "tokenizer.json"
 VOCABULARIES = (
-    "tokenizer.json", "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.json",
+    TOKENIZER_JSON, "spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "vocab.json",
     "vocab.txt",
 )  # fmt: skip
 TOKENIZER = (
@@ -66,6 +71,62 @@ def quiet() -> Iterator[None]:
             logging.set_verbosity(verbosity)
             if bars:
                 logging.enable_progress_bar()
+
+
+class Tokenizer(ABC):
+    """From texts to numbers."""
+
+    @abstractmethod
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """Tokenizes, and pads or cuts to a number of tokens.
+
+        Returns:
+            The tokens, ``[texts, length]`` of int64, and which are no padding, of bool.
+        """
+
+
+class FastTokenizer(Tokenizer):
+    """One that is whole in a single file, which says all that it does.
+
+    Args:
+        tokenizer: Of the tokenizers library.
+        padding: The token that pads.
+    """
+
+    def __init__(self, tokenizer: Any, padding: int) -> None:
+        self._tokenizer = tokenizer
+        self._padding = padding
+
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """See `Tokenizer`."""
+        self._tokenizer.enable_truncation(length)
+        self._tokenizer.enable_padding(length=length, pad_id=self._padding)
+        encoded = self._tokenizer.encode_batch(list(texts))
+        ids = torch.tensor([one.ids for one in encoded])
+        return ids, torch.tensor([one.attention_mask for one in encoded], dtype=torch.bool)
+
+
+class AnyTokenizer(Tokenizer):
+    """One that transformers knows to put together.
+
+    Args:
+        tokenizer: A tokenizer of transformers.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """See `Tokenizer`."""
+        with quiet():
+            encoded = self._tokenizer(
+                list(texts),
+                truncation=True,
+                max_length=length,
+                padding="max_length",
+                return_tensors="pt",
+            )
+        return encoded["input_ids"], encoded["attention_mask"].bool()
 
 
 @dataclass(frozen=True)
@@ -115,13 +176,50 @@ class Pretrained:
             raise self._wrong(f"'{path}' holds no JSON object")
         return config
 
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         """Gets and loads the tokenizer.
 
         Raises:
             InputError: There is none, or it is damaged.
             UnavailableError: It cannot be downloaded.
         """
+        self._get_tokenizer()
+        config, complete = self.config(), self.folder / TOKENIZER_JSON
+        if not complete.is_file():
+            return AnyTokenizer(self._any_tokenizer())
+        from tokenizers import Tokenizer as Library
+
+        try:
+            tokenizer = Library.from_file(str(complete))
+        except Exception as error:  # the library has no class of its own for it
+            raise self.broken(error) from error
+        return FastTokenizer(tokenizer, config.get("pad_token_id") or 0)
+
+    def any_tokenizer(self) -> Any:
+        """Gets and loads the tokenizer, of whatever kind, as a class of transformers.
+
+        Raises:
+            InputError: There is none, or it is damaged.
+            UnavailableError: It cannot be downloaded.
+        """
+        self._get_tokenizer()
+        return self._any_tokenizer()
+
+    def _any_tokenizer(self) -> Any:
+        try:
+            with quiet():
+                tokenizer: Any = transformers().AutoTokenizer.from_pretrained(
+                    str(self.folder), local_files_only=True, trust_remote_code=False
+                )
+        except Exception as error:  # each kind of damage has a class of its own
+            raise self.broken(error) from error
+        # Without its vocabulary, a tokenizer may load all the same, and know no word.
+        needed = {*tokenizer.vocab_files_names.values()}
+        if needed and not any((self.folder / file).is_file() for file in {*needed, *VOCABULARIES}):
+            raise self._wrong(f"'{self}' holds no tokenizer: none of {listed(VOCABULARIES)}")
+        return tokenizer
+
+    def _get_tokenizer(self) -> None:
         complete = any((self.folder / file).is_file() for file in VOCABULARIES)
         for file in TOKENIZER:
             try:
@@ -131,28 +229,27 @@ class Pretrained:
                 if not complete:
                     raise
                 break
-        tokenizer = self._load("AutoTokenizer")
-        # Without its vocabulary, a T5 tokenizer would load all the same, and know no word.
-        needed = {*tokenizer.vocab_files_names.values()}
-        if needed and not any((self.folder / file).is_file() for file in {*needed, *VOCABULARIES}):
-            raise self._wrong(f"'{self}' holds no tokenizer: none of {listed(VOCABULARIES)}")
-        return tokenizer
 
-    def model(self, architecture: str, **options: Any) -> Any:
-        """Gets and loads the model as a class of transformers.
+    def weights(self) -> list[Path]:
+        """Gets the files that hold the weights.
 
         Raises:
-            InputError: There is none, or it is damaged.
-            UnavailableError: It cannot be downloaded.
+            InputError: There are none, or their index is damaged.
+            UnavailableError: They cannot be downloaded.
         """
         # What is in the cache comes first.
         for file in sorted(WEIGHTS, key=lambda file: not (self.folder / file).is_file()):
-            if self._get(file):
-                if file.endswith(".index.json"):
-                    for shard in self._shards(file):
-                        self._get(shard)
-                return self._load(architecture, **options)
+            if not self._get(file):
+                continue
+            files = self._shards(file) if file.endswith(".index.json") else {file}
+            if missing := [one for one in sorted(files) if not self._get(one)]:
+                raise self._wrong(f"'{self}' cannot be loaded: it lacks {missing[0]}")
+            return [self.folder / one for one in sorted(files)]
         raise self._wrong(f"'{self}' holds no weights: none of {listed(WEIGHTS)}")
+
+    def broken(self, error: Exception) -> InputError:
+        """What to raise where something in it is damaged."""
+        return self._wrong(f"'{self}' cannot be loaded: {_reason(error)}")
 
     def _shards(self, index: str) -> set[str]:
         try:
@@ -171,16 +268,6 @@ class Pretrained:
             raise self._wrong(str(error)) from error
         except AudiogenError as error:
             raise UnavailableError(Problem(self.key, str(error))) from error
-
-    def _load(self, kind: str, **options: Any) -> Any:
-        try:
-            with quiet():
-                load = getattr(transformers(), kind).from_pretrained
-                return load(
-                    str(self.folder), local_files_only=True, trust_remote_code=False, **options
-                )
-        except Exception as error:  # each kind of damage has a class of its own
-            raise self._wrong(f"'{self}' cannot be loaded: {_reason(error)}") from error
 
     def _wrong(self, what: str) -> InputError:
         return InputError(Problem(self.key, what))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from pydantic import Field, field_validator
-from torch import Tensor, nn
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
-from audiogen_core.models.limits import MAX_WIDTH, Positions
-from audiogen_core.options import PluginOptions
+from audiogen_core.models.limits import Positions
+from audiogen_core.options import PluginOptions, validate
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.common import check_text, project, projection
-from audiogen_plugins.conditioners.pretrained import Pretrained
+from audiogen_plugins.conditioners.pretrained import Pretrained, Tokenizer
+from audiogen_plugins.conditioners.t5_encoder import T5Config, T5Encoder
 
 
 class T5Options(PluginOptions):
@@ -41,10 +41,10 @@ class T5Options(PluginOptions):
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A tokenizer and a model, held where `nn.Module` does not look for submodules."""
+    """What makes hidden states of texts."""
 
-    tokenizer: Callable[..., Any]
-    model: nn.Module
+    tokenizer: Tokenizer
+    model: T5Encoder
 
 
 class T5Conditioner(Conditioner):
@@ -56,9 +56,9 @@ class T5Conditioner(Conditioner):
     Args:
         output_dim: Channels of the tokens.
         source: The tokenizer and the text encoder.
-        text_dim: Channels of the text encoder.
+        config: What the text encoder is.
         max_length: The number of tokens.
-        project_out: Projects even where ``text_dim`` equals ``output_dim``.
+        project_out: Projects even where the text encoder has ``output_dim`` channels.
     """
 
     NAME = "t5"
@@ -69,13 +69,14 @@ class T5Conditioner(Conditioner):
         output_dim: int,
         *,
         source: Pretrained,
-        text_dim: int,
+        config: T5Config,
         max_length: int = 128,
         project_out: bool = False,
     ) -> None:
         super().__init__()
-        self.proj_out = projection(text_dim, output_dim, always=project_out)
+        self.proj_out = projection(config.d_model, output_dim, always=project_out)
         self.source = source
+        self.config = config
         self.max_length = max_length
         self._text_encoder: TextEncoder | None = None
 
@@ -94,18 +95,22 @@ class T5Conditioner(Conditioner):
         """Makes the module. Of the text encoder, only its ``config.json`` is read.
 
         Raises:
-            InputError: The text encoder was not found, or is no T5.
+            InputError: The text encoder was not found, or is no T5 that is known here.
             UnavailableError: The network or the Hub failed.
         """
         source = pretrained.find(options.t5_model_name, context, key := "t5_model_name")
-        text_dim = source.config().get("d_model")
-        if type(text_dim) is not int or not 0 < text_dim <= MAX_WIDTH:
-            what = f"'{source}' is no T5: its config has no d_model from 1 to {MAX_WIDTH}"
-            raise InputError(Problem(key, what))
+        known = T5Config.model_fields
+        given = {name: value for name, value in source.config().items() if name in known}
+        try:
+            config = validate(T5Config, given)
+        except InputError as error:
+            first = error.problems[0]
+            what = f"'{source}' is no T5: its config's {first.where}: {first.what}"
+            raise InputError(Problem(key, what)) from None
         return cls(
             context.output_dim,
             source=source,
-            text_dim=text_dim,
+            config=config,
             max_length=options.max_length,
             project_out=options.project_out,
         )
@@ -140,37 +145,16 @@ class T5Conditioner(Conditioner):
         """Embeds one text for each sample, as ``[batch, max_length, dim]``."""
         if (encoder := self._text_encoder) is None:
             encoder = self._text_encoder = self._loaded(torch.device("cpu"), torch.float32)
-        with pretrained.quiet():
-            encoded = encoder.tokenizer(
-                list(values),
-                truncation=True,
-                max_length=self.max_length,
-                padding="max_length",
-                return_tensors="pt",
-            )
-        device = next(encoder.model.parameters()).device
-        ids, attended = encoded["input_ids"].to(device), encoded["attention_mask"].to(device)
-        hidden: Tensor = encoder.model(input_ids=ids, attention_mask=attended).last_hidden_state
-        tokens = project(self.proj_out, hidden)
-        mask = attended.to(tokens.device, torch.bool)
+        device = encoder.model.device
+        ids, mask = (one.to(device) for one in encoder.tokenizer(values, self.max_length))
+        tokens = project(self.proj_out, encoder.model(ids, mask))
+        mask = mask.to(tokens.device)
         return Embedding(tokens * mask[:, :, None], mask)
 
     def _loaded(self, device: torch.device, dtype: torch.dtype) -> TextEncoder:
-        tokenizer = self.source.tokenizer()
-        model: nn.Module = self.source.model("T5EncoderModel", dtype=dtype)
-        model.eval().requires_grad_(requires_grad=False)
-        if dtype == torch.float32:
-            round_to_half(model)
-        return TextEncoder(tokenizer, model.to(device))
-
-
-@torch.no_grad()
-def round_to_half(model: nn.Module) -> None:
-    """Rounds float32 weights to the nearest float16 values, in place.
-
-    Models in this format were trained, and are run by the reference implementation, with text
-    encoder weights in float16. Computing in float32 with those values gives the embeddings that
-    a model knows, without float16's errors in between.
-    """
-    for parameter in model.parameters():
-        parameter.copy_(parameter.half())
+        tokenizer, files = self.source.tokenizer(), self.source.weights()
+        try:
+            model = T5Encoder.load(self.config, files, device, dtype)
+        except (InputError, ValueError) as error:
+            raise self.source.broken(error) from error
+        return TextEncoder(tokenizer, model)
