@@ -123,7 +123,7 @@ def prepare_again(
             half=document.model.get("half") is True,
             max_batch=document.batch.size,
             on_existing=wishes.on_existing,
-            place=Place(document.batch.size, document.batch.index),
+            place=_place(recalled),
             stem=None if "file_naming" in data["output"] else _stem(recalled, wishes, config),
         )
         return Repeat(recalled, prepare(request, plugins, observer))
@@ -274,6 +274,16 @@ def _stem(recalled: Recalled, wishes: Wishes, config: GenerationConfig) -> str:
     old = recalled.path
     beside = _folder(recalled, wishes).resolve() == old.parent.resolve()
     return f"{old.stem}{SUFFIX}" if beside else old.stem
+
+
+def _place(recalled: Recalled) -> Place:
+    batch = recalled.document.batch
+    others = {number: one.conditioning for one in batch.others for number in one.at}
+    return Place(
+        batch.size,
+        batch.index,
+        {number: values for number, values in others.items() if number != batch.index},
+    )
 
 
 def _check_one(config: GenerationConfig, copies: Any) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from audiogen_core.jobs import Job
 from audiogen_core.settings import Settings
@@ -49,20 +50,33 @@ class Batch:
 class Place:
     """Where an output stood among those that it was sampled with.
 
-    A sample does not depend on its neighbours, but its rounding does on their number, and on which
-    of them it is. So a batch of the same size makes it again to the last bit, whoever is in it.
+    A sample does not depend on its neighbours, but its rounding does: on their number, on which of
+    them it is, and on how long their prompts are.
 
     Attributes:
         size: How many were sampled together.
         index: Which of them it was, from 0.
+        others: The conditioning of those at other places that had not the same as it.
     """
 
     size: int
     index: int
+    others: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, batch: Batch, index: int) -> Place:
+        """The place of an output of a batch."""
+        own = batch.jobs[index].values
+        values = {number: job.values for number, job in enumerate(batch.jobs)}
+        others = {number: one for number, one in values.items() if one != own}
+        return cls(len(batch.jobs), index, others)
 
     def fill(self, job: Job) -> tuple[Job, ...]:
-        """The job at its place, in the company of its own likes."""
-        return tuple(replace(job, index=number, copy=0) for number in range(self.size))
+        """The job at its place, in company such as it had, but for the neighbours' seeds."""
+        return tuple(
+            replace(job, index=number, copy=0, values=self.others.get(number, job.values))
+            for number in range(self.size)
+        )
 
 
 def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[Batch]:

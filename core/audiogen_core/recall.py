@@ -31,9 +31,15 @@ class _Output(_Part):
     post_processing: list[dict[str, Any]] | None = None
 
 
+class _Others(_Part):
+    at: list[int]
+    conditioning: dict[str, Any]
+
+
 class _Batch(_Part):
     size: int = Field(1, ge=1, le=MAX_OUTPUTS)
     index: int = Field(0, ge=0, lt=MAX_OUTPUTS)
+    others: list[_Others] = []
 
 
 class Document(_Part):

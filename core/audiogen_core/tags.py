@@ -45,7 +45,8 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
     """The tags of an output.
 
     Of the model's files the names are kept and the folders left out: audio is passed on to
-    people whom the layout of this machine does not concern. Of the plugins those are kept that
+    people whom the layout of this machine does not concern, and neither do the prompts of other
+    files. Of the plugins those are kept that
     had a part in the sound: the same sound is the same file, wherever its prompt came from.
 
     Args:
@@ -66,9 +67,10 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
         f"seed {generation['seed']}",
         str(next((model[key] for key in MODEL_KEYS if key in model), "")),
     ]
-    settings = json.dumps(
-        {**content, "model": model, "software": software}, ensure_ascii=False, allow_nan=False
-    )
+    told = {**content, "model": model, "software": software}
+    if "batch" in content:
+        told["batch"] = {key: one for key, one in content["batch"].items() if key != "others"}
+    settings = json.dumps(told, ensure_ascii=False, allow_nan=False)
     return Tags(
         title=_text(str(conditioning.get("prompt") or "")),
         comment=_text(", ".join(fact for fact in facts if fact)),

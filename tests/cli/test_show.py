@@ -36,7 +36,7 @@ CONTENT: dict[str, Any] = {
         ],
     },
     "identity": "0f5c9d1e7ab24c6a8e3d2b1c0a9f8e7d",
-    "batch": {"size": 4, "index": 2},
+    "batch": {"size": 4, "index": 2, "others": [{"at": [0, 3], "conditioning": {"prompt": "x"}}]},
     "software": {"audiogen": "0.1.0", "device": "cpu", "dtype": "float32",
                  "plugins": {"sampler": "audiogen 0.1.0", "encoder": "mine 2", "naming": "mine 2"}},
 }  # fmt: skip
@@ -105,7 +105,7 @@ def test_what_stands_beside_is_told_in_words(
 def test_every_format_tells_it_alone(
     encoder: type[Encoder], tmp_path: Path, audiogen: Command
 ) -> None:
-    """The whole metadata comes out of the tags as JSON, without folders."""
+    """The whole metadata comes out of the tags as JSON, without folders and others' prompts."""
     try:
         encoder().check(44100, 1)
     except EncoderUnavailableError as error:
@@ -120,8 +120,9 @@ def test_every_format_tells_it_alone(
         "ckpt_path": "model.safetensors",
     }
     plugins = {"sampler": "audiogen 0.1.0", "encoder": "mine 2"}
+    batch = {"size": 4, "index": 2}
     software = {**CONTENT["software"], "plugins": plugins}
-    assert json.loads(line) == {**CONTENT, "model": model, "software": software}
+    assert json.loads(line) == {**CONTENT, "model": model, "batch": batch, "software": software}
 
 
 def test_metadata_of_another_file_is_not_believed(tmp_path: Path, audiogen: Command) -> None:

@@ -165,18 +165,18 @@ class Model:
         """
         section = self.config.file.model.diffusion
 
-        def embedded(values: Sequence[Mapping[str, Any]]) -> Any:
-            return embed(values, self.conditioners, self.config, generators, self.device)
+        def embedded(rows: Sequence[int], values: Sequence[Mapping[str, Any]]) -> Any:
+            chosen = [generators[row] for row in rows]
+            return embed(values, self.conditioners, self.config, chosen, self.device)
 
-        positive = backbone_inputs(embedded(samples), section)
-        without = [row for row, one in enumerate(negatives) if one is None]
-        if len(without) == len(samples) or positive.cross_attention is None:
+        positive = backbone_inputs(embedded(range(len(samples)), samples), section)
+        given = {row: one for row, one in enumerate(negatives) if one is not None}
+        if not given or positive.cross_attention is None:
             return ConditioningInputs(positive, None)
-        # All go through, so that what a sample gets does not hang on how many others have one.
-        every = [one if one is not None else samples[row] for row, one in enumerate(negatives)]
-        negative = negative_tokens(embedded(every), section)
+        rows = list(given)
         # The others have zeros, as they have in a batch without any negative prompt.
-        negative[without] = 0.0
+        negative = torch.zeros_like(positive.cross_attention)
+        negative[rows] = negative_tokens(embedded(rows, list(given.values())), section)
         return ConditioningInputs(positive, negative)
 
     def decode(self, latents: Tensor) -> Tensor:
