@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import again, config, generate, plugins, show
+from audiogen_cli import again, config, doctor, generate, models, plugins, show
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
 
@@ -27,8 +27,10 @@ app = typer.Typer(
 app.command("generate")(generate.generate)
 app.command("show")(show.show)
 app.command("again")(again.again)
+app.command("doctor")(doctor.doctor)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")
+app.add_typer(models.app, name="models")
 
 
 def _version(wanted: bool) -> None:

@@ -167,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._resolve(f"{owner}/{name}", revision, "/".join(file), token)
             case ["api", "models", owner, name, *what]:
                 self._describe(f"{owner}/{name}", what, token)
+            case ["api", "whoami-v2"]:
+                self._send_json({"type": "user", "name": "ada"})
             case [owner, name, digest, *file] if storage:
                 repository = hub.repositories[f"{owner}/{name}"]
                 versions = (files.get("/".join(file)) for files in repository.commits.values())

@@ -35,14 +35,26 @@ def batch_limit(model: Model, settings: Settings) -> int:
     """
     latents = model.config.latents
     width = max(one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
-    halves = 1 if settings.generation.cfg_scale == 1 else 2
-    bytes_each = latents * width * LIVING * halves * model.dtype.itemsize
+    guided = settings.generation.cfg_scale != 1
+    bytes_each = sampling_bytes(latents, width, model.dtype, guided=guided)
     limit = CEILING
     if model.device.type == "cpu":
         limit = min(limit, CPU_LATENTS // latents)
     free = free_memory(model.device)
     limit = min(limit, 1 if free is None else int(free * SHARE) // bytes_each)
     return max(limit, 1)
+
+
+def sampling_bytes(latents: int, width: int, dtype: torch.dtype, *, guided: bool) -> int:
+    """What sampling one output takes besides the weights, by the estimate of `batch_limit`.
+
+    Args:
+        latents: The length of the latents.
+        width: Of the network's widest layer.
+        dtype: The type of its weights.
+        guided: Whether it predicts with and without the prompt.
+    """
+    return latents * width * LIVING * (2 if guided else 1) * dtype.itemsize
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,207 @@
+"""Measures this project beside the reference implementation and diffusers, in one run.
+
+    python benchmarks/peers.py make FOLDER --model open     environments, weights: 12 GB, 10 minutes
+    python benchmarks/peers.py run FOLDER --model open      measures, and writes FOLDER/results.json
+
+All have the same random weights' shapes, steps and length, and take turns. Each is a process of its
+own: `ready` is the time from its start to its first step. What is shown is the median of each, and
+the ratio of this project's to the peer's, with the least and the greatest of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+WORKERS = HERE / "peer_workers"
+CONFIGS = {
+    "open": HERE / "stable_audio_open_1_0.json",
+    "small": HERE / "stable_audio_open_small.json",
+}
+CALLS: dict[str, dict[str, Any]] = {
+    "open": {"sampler": "dpmpp-3m-sde", "cfg_scale": 7.0, "seconds": 47, "steps": 8},
+    "small": {"sampler": "pingpong", "cfg_scale": 1.0, "seconds": 11, "steps": 8},
+}
+TORCH = "torch==2.13.0"
+REFERENCE = (
+    TORCH, "numpy", "scipy<1.17", "tqdm", "einops", "safetensors", "transformers>=4.50,<5",
+    "huggingface_hub", "torchsde", "einops-exts", "alias-free-torch", "sentencepiece", "pillow",
+)  # fmt: skip
+REFERENCE_ALONE = (
+    "torchdiffeq", "torchaudio==2.11.0", "vector-quantize-pytorch==1.14.41",
+    "descript-audio-codec==1.0.0", "local-attention==1.8.6", "stable-audio-tools==0.0.19",
+    "k-diffusion==0.1.1", "PyWavelets",
+)  # fmt: skip
+"""Without their dependencies, which serve training."""
+DIFFUSERS = (
+    TORCH, "diffusers>=0.35", "transformers>=4.50,<5", "accelerate", "torchsde", "numpy", "scipy",
+)  # fmt: skip
+PROMPTS = (
+    "a relaxing jazz piece with piano",
+    "heavy rain on a tin roof",
+    "a dark deep loop with loud drums",
+    "birds in the morning",
+)
+
+
+def make_environments(folder: Path) -> None:
+    """Environments of their own for the peers, where they are not there yet."""
+    reference, diffusers = folder / "env-reference", folder / "env-diffusers"
+    if not (reference / ".ready").exists():
+        _install(reference, REFERENCE)
+        _install(reference, REFERENCE_ALONE, "--no-deps")
+        packages = next((reference / "lib").glob("python3*")) / "site-packages"
+        # Beside a torch without CUDA, its compiled part cannot load, and its Python part suffices.
+        for library in (packages / "torchaudio" / "lib").glob("*.so"):
+            library.unlink()
+        # Of this package, the samplers are needed, and not what imports half of a training stack.
+        inside = packages / "k_diffusion"
+        (inside / "__init__.py").write_text("from . import external, sampling, utils\n")
+        utilities = inside / "utils.py"
+        lines = utilities.read_text(encoding="utf-8").splitlines(keepends=True)
+        utilities.write_text("".join(one for one in lines if "torchvision" not in one), "utf-8")
+        (reference / ".ready").touch()
+    if not (diffusers / ".ready").exists():
+        _install(diffusers, DIFFUSERS)
+        (diffusers / ".ready").touch()
+
+
+def _install(environment: Path, packages: Sequence[str], *options: str) -> None:
+    if not environment.exists():
+        venv.create(environment, with_pip=True)
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, *options, *packages], check=True)
+
+
+def make_models(folder: Path, model: str) -> None:
+    """Random weights in the model's exact shapes, and a text encoder of t5-base's size."""
+    from safetensors.torch import save_file
+
+    from audiogen_core.strict_json import read_json
+    from audiogen_core.testing.tiny_model import random_weights, write_tiny_text_encoder
+
+    place = folder / model
+    if not (place / "model.safetensors").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        config = read_json(CONFIGS[model], "model config")
+        config["model"]["conditioning"]["configs"][0]["config"]["t5_model_name"] = "t5"
+        write_tiny_text_encoder(
+            place / "t5", dim=768, d_kv=64, d_ff=3072, layers=12, heads=12, vocabulary=32128
+        )
+        # The class by the name that older versions of transformers know, too.
+        tokenizer = place / "t5" / "tokenizer_config.json"
+        content = read_json(tokenizer, "tokenizer config")
+        content["tokenizer_class"] = "PreTrainedTokenizerFast"
+        tokenizer.write_text(json.dumps(content), encoding="utf-8")
+        (place / "model_config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        save_file(random_weights(config, place), place / "model.safetensors")
+    if model == "open" and not (place / "diffusers").exists():
+        python = folder / "env-diffusers" / "bin" / "python"
+        worker = WORKERS / "diffusers_pipeline.py"
+        subprocess.run([str(python), str(worker), str(place), "make"], check=True)
+
+
+def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Runs one side once, in a process of its own."""
+    python = {
+        "ours": Path(sys.executable),
+        "reference": folder / "env-reference" / "bin" / "python",
+        "diffusers": folder / "env-diffusers" / "bin" / "python",
+    }[side]
+    worker = WORKERS / ("diffusers_pipeline.py" if side == "diffusers" else f"{side}.py")
+    out = folder / "out" / side
+    shutil.rmtree(out, ignore_errors=True)
+    started = time.time()
+    text = json.dumps({**wanted, "out": str(out), "started": started})
+    command = [str(python), str(worker), str(folder / model), text]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    if ended.returncode != 0:
+        sys.exit(f"{side} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}")
+    told: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+    # The first step also warms up, as every run does; the later ones are the rule.
+    steps = told["step"][1:] or told["step"]
+    return {
+        "whole": time.time() - started,
+        "ready": told["ready"],
+        "step": statistics.median(steps),
+        "decode": sum(told["decode"]) / len(wanted["prompts"]),
+        "peak_gib": told["peak_gib"],
+    }
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """The medians and ratios as lines of Markdown."""
+    peers = [side for side in results if side != "ours"]
+    heads = ["", "ours", *(f"{peer} | ratio" for peer in peers)]
+    lines = [" | ".join(["", *heads, ""]).strip(), "| --- " * (2 + 2 * len(peers)) + "|"]
+    for key in results["ours"][0]:
+        cells = [key, f"{_median(results['ours'], key):.2f}"]
+        for peer in peers:
+            rounds = zip(results["ours"], results[peer], strict=False)
+            ratios = sorted(a[key] / b[key] for a, b in rounds)
+            whole = _median(results["ours"], key) / _median(results[peer], key)
+            spread = f" ({ratios[0]:.2f}-{ratios[-1]:.2f})" if len(ratios) > 1 else ""
+            cells += [f"{_median(results[peer], key):.2f}", f"{whole:.2f}{spread}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _median(results: list[dict[str, Any]], key: str) -> float:
+    return float(statistics.median(one[key] for one in results))
+
+
+def main() -> None:
+    """Parses the arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=["make", "run"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", choices=CONFIGS, default="open")
+    parser.add_argument("--peers", nargs="*", choices=["reference", "diffusers"])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--prompts", type=int, default=1)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--half", action="store_true", help="16-bit weights")
+    parser.add_argument("--options", nargs="*", default=[], help="more for our command")
+    arguments = parser.parse_args()
+    folder, model = arguments.folder.resolve(), arguments.model
+    if arguments.action == "make":
+        make_environments(folder)
+        make_models(folder, model)
+        return
+    wanted: dict[str, Any] = {**CALLS[model], "device": arguments.device, "half": arguments.half}
+    if arguments.steps is not None:
+        wanted["steps"] = arguments.steps
+    prompts = [f"{PROMPTS[one % len(PROMPTS)]} {one}" for one in range(arguments.prompts)]
+    options = ["--device", arguments.device, *arguments.options]
+    options += ["--model-half"] if arguments.half else []
+    wanted |= {"prompts": prompts, "options": options}
+    every = ["reference", "diffusers"] if model == "open" else ["reference"]
+    sides = ["ours", *(arguments.peers or every)]
+    results: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for number in range(arguments.rounds):
+        for side in sides if number % 2 == 0 else sides[::-1]:
+            results[side].append(measure(folder, model, side, wanted))
+            print(side, json.dumps(results[side][-1]), flush=True)
+    report = {"machine": platform.processor(), "model": model, **wanted, "results": results}
+    (folder / "results.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What this machine can do: checks that try it, each in a process of its own."""
