@@ -73,8 +73,9 @@ class Repeat:
 
     @property
     def job(self) -> Job:
-        """The output; where it stands in its batch, the others are its likes."""
-        return self.prepared.plan.jobs[0]
+        """The output: among the jobs, the others only keep it company."""
+        place = self.prepared.request.place
+        return self.prepared.plan.jobs[0 if place is None else place.index]
 
     @property
     def path(self) -> Path:
