@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import config, doctor, generate, models, plugins, report
+from audiogen_cli import again, config, doctor, generate, models, plugins, report, show
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     help="Generate audio with Stable-Audio-format latent diffusion models, from a config.",
 )
 app.command("generate")(generate.generate)
+app.command("show")(show.show)
+app.command("again")(again.again)
 app.command("doctor")(doctor.doctor)
 app.command("report")(report.report)
 app.add_typer(plugins.app, name="plugins")

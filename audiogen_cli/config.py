@@ -112,6 +112,12 @@ def validate(
     model_config: Annotated[
         Path | None, typer.Option(help="Model config, a JSON file, that the files have to suit.")
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Check with this value in each. Repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Check generation configs without generating anything.
 
@@ -120,18 +126,21 @@ def validate(
     this time, 2 some are wrong.
     """
     from audiogen_cli.reading import read_config
+    from audiogen_core.overrides import Overrides, parse_setting
     from audiogen_core.plugin_manager import installed_plugins
 
     model = _model(pretrained_name, revision, model_config)
+    overrides = Overrides([parse_setting(text) for text in settings or ()])
     plugins = installed_plugins()
     code = 0
     for file in files:
         try:
-            config = read_config(file, plugins)
-            if model is None:
-                _check_samples(config)
-            else:
-                _check_against(model, config, plugins)
+            config = read_config(file, plugins, overrides=overrides)
+            with overrides.explained():
+                if model is None:
+                    _check_samples(config)
+                else:
+                    _check_against(model, config, plugins)
         except AudiogenError as error:
             sys.stderr.write(f"error: {error}\n")
             code = max(code, error.exit_code)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,20 +19,46 @@ from audiogen_core.errors import (
 from audiogen_core.on_existing import OnExisting
 
 if TYPE_CHECKING:
-    from audiogen_core.config import GenerationConfig
     from audiogen_core.interfaces.observer import Observer
     from audiogen_core.models.source import ModelSource
     from audiogen_core.outcome import Outcome
+    from audiogen_core.overrides import Overrides
     from audiogen_core.plugin_manager import PluginManager
 
 
 def generate(
     generation_config: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Generation config: JSON, TOML or YAML; - reads JSON from standard input."
         ),
-    ],
+    ] = None,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prompt",
+            metavar="TEXT",
+            help="What to hear, in place of a config's input. Repeatable.",
+        ),
+    ] = None,
+    file_format: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="Audio format, such as flac.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="DIR", help="Folder to write to.")
+    ] = None,
+    seconds: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Length of what does not say its own, in seconds."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A value of the config, such as generation.steps=50. Repeatable.",
+        ),
+    ] = None,
     pretrained_name: Annotated[
         str | None, typer.Option(help="Model on the Hugging Face Hub, like owner/name.")
     ] = None,
@@ -72,11 +100,14 @@ def generate(
         str | None,
         typer.Option(metavar="I/N", help="Make every N-th sample from the I-th, 1/1 to N/N."),
     ] = None,
+    play: Annotated[
+        bool, typer.Option("--play", help="Play each file as soon as it is finished.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print only results and failures.")
     ] = False,
 ) -> None:
-    """Generate audio from a generation config.
+    """Generate audio from prompts or a generation config.
 
     The paths of the finished files go to standard output, everything else to standard error.
     What stands in the output folder already is not made again: the same command goes on where it
@@ -87,17 +118,26 @@ def generate(
     and effects of up to four seconds.
     """
     # Not at the top, for the sake of --help.
-    from audiogen_cli.reading import read_config
+    from audiogen_cli.playing import Playback
+    from audiogen_cli.reading import build_config, read_config
     from audiogen_core.interrupts import stoppable
     from audiogen_core.plugin_manager import installed_plugins
 
+    if generation_config is None and not prompts:
+        raise UsageError(NOTHING_TO_GENERATE)
     part = _shard(shard)
-    source = _source(pretrained_name, revision, model_config, ckpt_path)
+    overrides = _overrides(prompts, file_format, out, seconds, settings)
+    source = model_source(pretrained_name, revision, model_config, ckpt_path)
     plugins = installed_plugins()
-    config = read_config(generation_config, plugins, "--generation-config -")
-    progress = _progress(config, plugins, quiet=quiet)
+    if generation_config is not None:
+        config = read_config(generation_config, plugins, "--generation-config -", overrides)
+    else:
+        config = build_config(_base(source), plugins, "", overrides)
+    playback = Playback([config.encoder.EXTENSION]) if play else None
+    progress = display(config.observers, plugins, quiet=quiet)
+    observers = [progress, playback] if playback is not None else [progress]
     try:
-        with stoppable():
+        with stoppable(), overrides.explained():
             progress.stage("starting")
             # Only now what takes seconds to import.
             from audiogen_core.devices import choose_device
@@ -116,16 +156,56 @@ def generate(
                 retry_failed=retry_failed,
                 new_seeds=new_seeds,
             )
-            outcome = run(request, plugins, [progress])
+            outcome = run(request, plugins, observers)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was made yet\n")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
         progress.close()
-    _report(outcome)
+    if playback is not None:
+        playback.wait()
+    report(outcome)
 
 
-def _report(outcome: Outcome) -> None:
+NOTHING_TO_GENERATE = """\
+nothing to generate: give prompts, or a config:
+  audiogen generate --prompt "rising siren"
+  audiogen generate --generation-config cfg.json"""
+
+
+def _overrides(
+    prompts: list[str] | None,
+    file_format: str | None,
+    out: str | None,
+    seconds: str | None,
+    settings: list[str] | None,
+) -> Overrides:
+    """What the arguments put into the config: ``--set`` counts more than what has its own name.
+
+    Raises:
+        UsageError: One of them has not the right form.
+    """
+    from audiogen_core.overrides import Override, Overrides, parse_setting, prompts_override
+
+    made = [prompts_override(prompts)] if prompts else []
+    if file_format is not None:
+        made.append(Override(("output", "file_format"), file_format, f"--format {file_format}"))
+    if out is not None:
+        made.append(Override(("output", "output_dir"), out, f"--out {out}"))
+    if seconds is not None:
+        setting = parse_setting(f"conditioning_defaults.seconds_total={seconds}")
+        made.append(replace(setting, argument=f"--seconds {seconds}"))
+    return Overrides([*made, *(parse_setting(text) for text in settings or ())])
+
+
+def _base(source: ModelSource) -> Mapping[str, Any]:
+    """What prompts alone are put into: what the default model's card recommends, or nothing."""
+    from audiogen_core.default_model import SUGGESTED, DefaultSource
+
+    return SUGGESTED if isinstance(source, DefaultSource) else {}
+
+
+def report(outcome: Outcome) -> None:
     """What came of a run, in words and as an exit code."""
     written = len(outcome.written)
     if outcome.failures:
@@ -140,9 +220,9 @@ def _report(outcome: Outcome) -> None:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _progress(config: GenerationConfig, plugins: PluginManager, *, quiet: bool) -> Observer:
-    """The display: the config's own, unless it is to be quiet."""
-    named = [one for one in config.observers if one.NAME == "progress"]
+def display(observers: Sequence[Observer], plugins: PluginManager, *, quiet: bool) -> Observer:
+    """The display: the one among a config's observers, unless it is to be quiet."""
+    named = [one for one in observers if one.NAME == "progress"]
     if named and not quiet:
         return named[0]
     plugin = plugins.observers.load("progress")
@@ -172,7 +252,7 @@ def _summary(outcome: Outcome) -> str:
     return f"{written} output{'s' * (written != 1)} written, {failed} failed:\n{causes}"
 
 
-def _source(
+def model_source(
     pretrained_name: str | None,
     revision: str | None,
     model_config: Path | None,

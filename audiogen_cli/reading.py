@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from audiogen_core.config import GenerationConfig, parse_config
 from audiogen_core.config_file import read_config_file
 from audiogen_core.errors import UsageError
+from audiogen_core.overrides import NOTHING, Overrides
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.strict_data import MAX_BYTES
 from audiogen_core.strict_json import parse_json
 
 
-def read_config(path: Path, plugins: PluginManager, given_as: str = "-") -> GenerationConfig:
+def read_config(
+    path: Path,
+    plugins: PluginManager,
+    given_as: str = "-",
+    overrides: Overrides = NOTHING,
+) -> GenerationConfig:
     """Reads a config file by its ending, or JSON from standard input for ``-``, and checks it.
 
     Args:
         path: The file, or ``-``.
         plugins: Where the named plugins come from.
         given_as: The argument that says ``-``, for messages.
+        overrides: What takes the place of its values.
 
     Raises:
         AudiogenError: It cannot be read or is wrong, with every place.
@@ -30,7 +38,20 @@ def read_config(path: Path, plugins: PluginManager, given_as: str = "-") -> Gene
     else:
         origin = str(path)
         data = read_config_file(path)
-    return parse_config(data, plugins, origin)
+    return build_config(data, plugins, origin, overrides)
+
+
+def build_config(
+    data: Any, plugins: PluginManager, origin: str, overrides: Overrides
+) -> GenerationConfig:
+    """Checks a config's data with overrides in it, as one.
+
+    Raises:
+        InputError: It is wrong, with every place, and the argument that a value came from.
+    """
+    data = overrides.applied(data)
+    with overrides.explained():
+        return parse_config(data, plugins, origin)
 
 
 def _standard_input(given_as: str) -> bytes:

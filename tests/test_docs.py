@@ -377,6 +377,17 @@ def test_commands_that_need_no_model_work(
     assert result.code == 0, result.err
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/again.md"])
+def test_commands_without_a_config_work(page: str, audiogen: Command, in_folder: Path) -> None:
+    """One after the other in one folder, they exit with 0, with the default model."""
+    commands = [one for one in commands_of(ROOT / page)
+                if one[0] in {"show", "again"} or "--prompt" in one]  # fmt: skip
+    assert commands
+    for arguments in commands:
+        result = audiogen(*arguments)
+        assert (result.code, bool(result.out)) == (0, True), result.err
+
+
 @pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.stem)
 def test_a_package_is_installed_and_used(
     path: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch

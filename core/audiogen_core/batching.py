@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from audiogen_core.jobs import Job
 from audiogen_core.settings import Settings
@@ -43,6 +44,39 @@ class Batch:
     def _parts(self, parts: list[tuple[Job, ...]]) -> list[Batch]:
         batches = [Batch(jobs, self.wanted & {job.index for job in jobs}) for jobs in parts]
         return [batch for batch in batches if batch.wanted]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an output stood among those that it was sampled with.
+
+    A sample does not depend on its neighbours, but its rounding does: on their number, on which of
+    them it is, and on how long their prompts are.
+
+    Attributes:
+        size: How many were sampled together.
+        index: Which of them it was, from 0.
+        others: The conditioning of those at other places that had not the same as it.
+    """
+
+    size: int
+    index: int
+    others: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, batch: Batch, index: int) -> Place:
+        """The place of an output of a batch."""
+        own = batch.jobs[index].values
+        values = {number: job.values for number, job in enumerate(batch.jobs)}
+        others = {number: one for number, one in values.items() if one != own}
+        return cls(len(batch.jobs), index, others)
+
+    def fill(self, job: Job) -> tuple[Job, ...]:
+        """The job at its place, in company such as it had, but for the neighbours' seeds."""
+        return tuple(
+            replace(job, index=number, copy=0, values=self.others.get(number, job.values))
+            for number in range(self.size)
+        )
 
 
 def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[Batch]:

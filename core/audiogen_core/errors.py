@@ -54,8 +54,7 @@ class Problem:
         text = f"{self.where}: {self.what}" if self.where else self.what
         if len(text) > MAX_PROBLEM_LENGTH:
             text = f"{text[:MAX_PROBLEM_LENGTH]}..."
-        # It may quote a file that nobody trusts: what steers a terminal is shown, not obeyed.
-        return "".join(one if one.isprintable() else _escaped(one) for one in text)
+        return printable(text)
 
     def below(self, path: str) -> Problem:
         """The same, at a place below ``path``."""
@@ -97,8 +96,11 @@ class UnavailableError(InputError):
     exit_code = EXIT_RUN_FAILED
 
 
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode()
+def printable(text: str) -> str:
+    """The text of a file that nobody trusts: what steers a terminal is shown, not obeyed."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
 
 
 def listed(names: Iterable[str]) -> str:

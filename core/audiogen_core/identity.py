@@ -78,7 +78,7 @@ class Identities:
     """
 
     def __init__(self, model: Mapping[str, Any], form: Any, files: Collection[str]) -> None:
-        self._common = digest([_without_places(model), form])
+        self._common = digest([without_places(model), form])
         self._files = files
         self._digests: dict[str, str] = {}
 
@@ -111,9 +111,10 @@ class Identities:
         return self._digests[path]
 
 
-def _without_places(identity: Mapping[str, Any]) -> dict[str, Any]:
+def without_places(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a model, wherever it stands."""
     return {
-        key: _without_places(value) if isinstance(value, Mapping) else value
+        key: without_places(value) if isinstance(value, Mapping) else value
         for key, value in identity.items()
         if key not in PLACES
     }

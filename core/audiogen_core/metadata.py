@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import audiogen_core
-from audiogen_core.batching import Batch
+from audiogen_core.batching import Batch, Place
 from audiogen_core.jobs import form_of
 from audiogen_core.prepare import Prepared
 from audiogen_core.registry import Origin
+
+MAX_OTHERS = 1 << 20
+"""Characters about the others of a batch: many prompts, and far less than metadata may hold."""
 
 
 def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict
             **{key: value for key, value in form.items() if value != {}},
         },
         "identity": job.identity,
-        "batch": {"size": len(batch.jobs), "index": index},
+        "batch": _place(Place.of(batch, index)),
         "software": {
             "audiogen": audiogen_core.__version__,
             "device": str(model.device),
@@ -49,6 +53,20 @@ def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict
             "plugins": {key: str(origin) for key, origin in _used(prepared, batch).items()},
         },
     }
+
+
+def _place(place: Place) -> dict[str, Any]:
+    """The place of an output, each conditioning of others written once."""
+    others: list[dict[str, Any]] = []
+    for number, values in place.others.items():
+        same = next((one for one in others if one["conditioning"] == values), None)
+        if same is None:
+            others.append({"at": [number], "conditioning": dict(values)})
+        else:
+            same["at"].append(number)
+    told = {"size": place.size, "index": place.index}
+    few = others and len(json.dumps(others)) <= MAX_OTHERS
+    return {**told, "others": others} if few else told
 
 
 def _used(prepared: Prepared, batch: Batch) -> dict[str, Origin]:

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
+from audiogen_core.batching import Place
 from audiogen_core.config import GenerationConfig
 from audiogen_core.devices import half_type
 from audiogen_core.errors import InputError, Problem, UsageError
@@ -52,6 +53,8 @@ class Request:
         shard: Which part of the samples to make, from 1, and of how many; None for all.
         retry_failed: Whether to make only outputs that are known to have failed.
         new_seeds: Whether to draw seeds anew that the output folder has fixed already.
+        place: Makes only the first output, at this place of a batch; None for all of them.
+        stem: What that one is called without its ending; None for what the config says.
     """
 
     config: GenerationConfig
@@ -64,6 +67,8 @@ class Request:
     shard: tuple[int, int] | None = None
     retry_failed: bool = False
     new_seeds: bool = False
+    place: Place | None = None
+    stem: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -173,6 +178,9 @@ def _plan(
     if plan is not None:
         problems.of(check_embeddings, model, plan)
     problems.of(_check_encoder, config, model.config)
+    if plan is not None and request.place is not None:
+        first = plan.jobs[0]
+        plan = replace(plan, jobs=(replace(first, stem=request.stem or first.stem),))
     if plan is None or problems.found or not os.path.isdir(request.folder):  # noqa: PTH112, for it may be too long
         problems.of(check_output_folder, request.folder)
     if plan is not None:
@@ -195,6 +203,9 @@ def _plan(
     except InputError as error:
         raise InputError(error.problems, config.origin, more=error.more) from None
     notes = (*plan.notes, *_notes(request, len(asked), len(asked & done)))
+    if request.place is not None:
+        jobs = request.place.fill(jobs[0])
+        left = frozenset({request.place.index} if left else ())
     plan = replace(plan, jobs=jobs, notes=notes)
     return Prepared(
         request, plugins, model, identity, folder, plan, standing, left, len(asked & done)
@@ -208,7 +219,8 @@ def _notes(request: Request, asked: int, done: int) -> Iterator[str]:
         yield "nothing to do: no output that failed before is left to make"
     elif done and done == asked:
         which = "the output stands" if asked == 1 else f"all {asked} outputs stand"
-        yield f"nothing to do: {which} {where}; --new-seeds draws other seeds"
+        hint = "" if request.place is not None else "; --new-seeds draws other seeds"
+        yield f"nothing to do: {which} {where}{hint}"
     elif done:
         yield f"{done} of {asked} outputs stand {where}"
 

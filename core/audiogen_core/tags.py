@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 SETTINGS_KEY = "audiogen"
@@ -13,6 +13,10 @@ SETTINGS_KEY = "audiogen"
 
 MODEL_KEYS = ("pretrained_name", "default_model", "ckpt_path")
 """Where the metadata says which model it was; the first that is there is for people."""
+
+
+BESIDE = {"input", "naming", "observer"}
+"""Plugins without a part in the sound, by the first word of what they did."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,21 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
     """The tags of an output.
 
     Of the model's files the names are kept and the folders left out: audio is passed on to
-    people whom the layout of this machine does not concern.
+    people whom the layout of this machine does not concern, and neither do the prompts of other
+    files. Of the plugins those are kept that
+    had a part in the sound: the same sound is the same file, wherever its prompt came from.
 
     Args:
         content: The output's metadata, as `audiogen_core.metadata.metadata` makes it.
     """
     generation, conditioning = content["generation_config"], content["conditioning"]
-    model = without_folders(content["model"])
+    model, software = without_folders(content["model"]), dict(content["software"])
+    if "plugins" in software:
+        software["plugins"] = {
+            key: origin
+            for key, origin in software["plugins"].items()
+            if key.split(" ")[0] not in BESIDE
+        }
     facts = [
         str(generation["sampler_type"]),
         f"{generation['steps']} steps",
@@ -55,17 +67,20 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
         f"seed {generation['seed']}",
         str(next((model[key] for key in MODEL_KEYS if key in model), "")),
     ]
-    settings = json.dumps({**content, "model": model}, ensure_ascii=False, allow_nan=False)
+    told = {**content, "model": model, "software": software}
+    if "batch" in content:
+        told["batch"] = {key: one for key, one in content["batch"].items() if key != "others"}
+    settings = json.dumps(told, ensure_ascii=False, allow_nan=False)
     return Tags(
         title=_text(str(conditioning.get("prompt") or "")),
         comment=_text(", ".join(fact for fact in facts if fact)),
-        software=f"audiogen {content['software']['audiogen']}",
+        software=f"audiogen {software['audiogen']}",
         settings=_text(settings),
     )
 
 
 def without_folders(value: Any) -> Any:
-    """What the metadata says of a model, with the names of files in place of their paths."""
+    """A value with the names of files in place of their absolute paths."""
     if isinstance(value, Mapping):
         return {key: without_folders(one) for key, one in value.items()}
     if isinstance(value, str) and PurePath(value).is_absolute():
@@ -76,3 +91,36 @@ def without_folders(value: Any) -> Any:
 def _text(text: str) -> str:
     """The text without what no container can hold: half characters, and the null that ends it."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """The tags of an audio file in any format that FFmpeg knows, by its keys in lower case.
+
+    Raises:
+        ValueError: It is no audio file.
+    """
+    import av
+
+    try:
+        # Absolute, and nothing but files: no name and no playlist leads anywhere else.
+        with av.open(
+            str(path.absolute()),
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        ) as source:
+            # By its ending alone, anything may pass for FLAC; then it has no sample rate.
+            if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
+                raise ValueError("is no audio file")
+            found = {**source.streams.audio[0].metadata, **source.metadata}
+    except av.FFmpegError:
+        raise ValueError("is no audio file") from None
+    return {key.lower(): text for key, text in found.items()}
+
+
+def settings_in(tags: Mapping[str, str]) -> str | None:
+    """The metadata in the tags of a file, as JSON that nobody has checked; None without any."""
+    if SETTINGS_KEY in tags:
+        return tags[SETTINGS_KEY]
+    # The comment's second line, as in `Tags.comment_with_settings`.
+    _, _, settings = tags.get("comment", "").partition("\n")
+    return settings if settings.startswith("{") else None

@@ -1955,7 +1955,7 @@ AUTOENCODERS = [
 ]
 
 USAGE_ERRORS = {
-    "generate": "Missing option '--generation-config'.",
+    "generate": "nothing to generate: give prompts, or a config",
     "generate --generation-config": "requires an argument",
     "generate --generation-confg x": "No such option: --generation-confg.*--generation-config",
     "generate --generation-config x --pretrained-nam a/b": "No such option.*--pretrained-name",

@@ -99,10 +99,13 @@ def test_a_batch_makes_what_its_samples_make_alone(generate: Generate) -> None:
     alone, together = runs
     assert list(alone) == list(together) == ["a piano.wav", "a drum.wav", "_.wav", "rain.wav"]
     assert [place for _, place in alone.values()] == [{"size": 1, "index": 0}] * 4
-    assert [place for _, place in together.values()] == [
-        {"size": 3, "index": 0}, {"size": 3, "index": 1}, {"size": 3, "index": 2},
-        {"size": 1, "index": 0},
-    ]  # fmt: skip
+    places = [place for _, place in together.values()]
+    assert [(place["size"], place["index"]) for place in places] == [(3, 0), (3, 1), (3, 2), (1, 0)]
+    assert [
+        [(one["at"], one["conditioning"]["prompt"]) for one in place.get("others", [])]
+        for place in places
+    ] == [[([1], "a drum"), ([2], "")], [([0], "a piano"), ([2], "")],
+          [([0], "a piano"), ([1], "a drum")], []]  # fmt: skip
     for name, (audio, _) in alone.items():
         noise = np.square(audio - together[name][0]).mean()
         assert noise < 1e-6 * np.square(audio).mean()
@@ -118,7 +121,8 @@ def test_without_a_wish_the_memory_decides(
         result = generate(*samples)
         assert result.code == 0, result.err
         last = Path(result.out.splitlines()[-1])
-        assert metadata(last)["batch"] == {"size": size, "index": size - 1}
+        place = metadata(last)["batch"]
+        assert (place["size"], place["index"]) == (size, size - 1)
 
 
 def test_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -357,6 +357,23 @@ def test_a_revision_is_a_branch_a_tag_or_a_commit(
     assert refusal(unknown, 2) == f"{MODEL}: revision 'never' does not exist"
 
 
+def test_a_file_is_made_again_with_its_commit(
+    machine: Machine,
+    hub: Hub,
+    model_files: Mapping[str, bytes],
+    write_config: Callable[..., Path],
+) -> None:
+    """The branch has moved on, and another machine's cache is empty: the file is the same."""
+    first = machine.generate(write_config())
+    newer = {**model_files, "model.safetensors": b"not for this config"}
+    hub.repositories[MODEL].commit(newer, "main", "next")
+    again = audiogen_process(
+        "again", first.out.strip(), "--out", f"{machine.home}/again/",
+        **Machine(hub, machine.home / "other").environment(),
+    )  # fmt: skip
+    assert made(again) == made(first)
+
+
 def test_nothing_is_downloaded_for_a_wrong_config(
     machine: Machine, hub: Hub, write_config: Callable[..., Path]
 ) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from audiogen_core.diffusion.guidance import Guidance, GuidedModel
+from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from tests.conftest import Command, local_model
@@ -135,3 +138,37 @@ def test_a_random_seed_is_recorded_and_makes_the_same_again(generate: Generate) 
         again = generate(f"again {copy}", batch_size=3, seed=seeds[copy] - copy)[copy]
         assert recorded_seed(again) == seeds[copy]
         assert again.read_bytes() == batch[copy].read_bytes()
+
+
+class _Counted(torch.nn.Module):
+    """A network that writes down how many samples each of its calls is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.sizes: list[int] = []
+
+    def prepared(self, inputs: BackboneInputs) -> BackboneInputs:
+        """The same."""
+        return inputs
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, inputs: BackboneInputs) -> torch.Tensor:
+        """Zeros."""
+        del t, inputs
+        self.sizes.append(len(x))
+        return torch.zeros_like(x)
+
+
+def test_a_neighbour_s_time_does_not_decide_what_a_sample_is_computed_with() -> None:
+    """At times of their own, samples outside the guidance interval go through both halves too.
+
+    Whether a neighbour is inside would else decide the size of the batch, and so the rounding.
+    """
+    network = _Counted()
+    inputs = BackboneInputs(cross_attention=torch.ones(2, 1, 1))
+    guided = GuidedModel(network, inputs, None, Guidance(3.0, (0.4, 0.6)), "rectified_flow")
+    x = torch.zeros(2, 1, 4)
+    for times in ([0.9, 0.9], [0.9, 0.5], [0.5, 0.5]):
+        guided(x, torch.tensor(times))
+    guided(x, torch.tensor(0.9))
+    assert network.sizes == [4, 4, 4, 2]

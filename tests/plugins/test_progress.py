@@ -30,6 +30,14 @@ def test_lines_report_a_download_every_few_seconds(
     ]  # fmt: skip
 
 
+def test_lines_tell_of_a_stage_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Checking many files one after the other is one line."""
+    lines = Lines()
+    for stage in ("reading the model config", "reading the model config", "loading the model"):
+        lines.stage(stage)
+    assert capsys.readouterr().err == "reading the model config\nloading the model\n"
+
+
 def test_the_bar_shows_a_download(capsys: pytest.CaptureFixture[str]) -> None:
     """With what has arrived, of how much; and the next stage begins at nothing."""
     with contextlib.closing(Bar()) as bar:

@@ -6,6 +6,7 @@ What it can do, what it was trained on and how well it follows a prompt stands i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,22 @@ from audiogen_core.models.source import CONFIG_NAME, LocalSource
 NAME = "audiogen-synth-2"
 FOLDER = Path(__file__).parent
 
+SUGGESTED: Mapping[str, Any] = {
+    "generation": {"steps": 25, "cfg_scale": 3.0},
+    "conditioning_defaults": {"prompt": "", "seconds_start": 0, "seconds_total": 2},
+}
+"""The config that its card recommends: what holds where a user gives prompts and nothing else."""
+
 
 class DefaultSource(LocalSource):
-    """The default model, in the ordinary format: what a run uses that names no other."""
+    """The default model, in the ordinary format: what a run uses that names no other.
 
-    def __init__(self) -> None:
+    Args:
+        named: Whether it was asked for, and need not be told of.
+    """
+
+    def __init__(self, *, named: bool = False) -> None:
+        self._named = named
         super().__init__(FOLDER / CONFIG_NAME, FOLDER / "model.safetensors")
 
     def identity(self) -> dict[str, Any]:
@@ -26,5 +38,7 @@ class DefaultSource(LocalSource):
         return {"default_model": NAME, "fingerprint": super().identity()["fingerprint"]}
 
     def note(self) -> str | None:
-        """Which model it is: the user named none."""
+        """Which model it is, where the user named none."""
+        if self._named:
+            return None
         return f"no model named: using {NAME}, the small one that ships with audiogen"

@@ -75,7 +75,9 @@ class GuidedModel:
         """The guided velocity, and the unconditional one where guidance applies."""
         times = t.to(x.device, torch.float32).expand(x.shape[0])
         applies = self._applies(t)
-        if self._both is None or not applies.any():
+        # Where samples stand at different times, all go through both halves: whether another one
+        # is inside the interval must not decide what a sample is computed with.
+        if self._both is None or not (applies.any() or t.numel() > 1):
             velocity = self._predict(x, times, self._conditional)
             return velocity, velocity
         both = self._predict(torch.cat([x, x]), torch.cat([times, times]), self._both)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from audiogen_core.interfaces.encoder import Encoder, FloatArray
 from audiogen_core.options import PluginOptions
-from audiogen_core.tags import Tags
+from audiogen_core.tags import Tags, read_tags
 
 TAGS = Tags(
     title='A 🎷 jazz piece: «Ünïcode», 50% / "quoted"',
@@ -91,15 +91,6 @@ def decode(path: Path, container: str | None = None) -> tuple[FloatArray, int]:
     if np.issubdtype(audio.dtype, np.integer):
         audio = audio / -float(np.iinfo(audio.dtype).min)
     return audio.astype(np.float32), rate
-
-
-def read_tags(path: Path) -> dict[str, str]:
-    """The tags of any file that FFmpeg knows, by FFmpeg's keys in lower case."""
-    import av
-
-    with av.open(str(path.absolute())) as source:
-        found = {**source.streams.audio[0].metadata, **source.metadata}
-    return {key.lower(): text for key, text in found.items()}
 
 
 def find_lag(decoded: FloatArray, audio: FloatArray) -> int:

@@ -103,6 +103,7 @@ class Lines(Progress):
     """Plain lines, for logs and pipes: not more than one every few seconds once outputs come."""
 
     _last_line = 0.0
+    _last_stage = ""
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """A line."""
@@ -112,7 +113,8 @@ class Lines(Progress):
 
     def stage(self, what: str) -> None:
         """A line."""
-        if not self.outputs or self._is_time():
+        again, self._last_stage = what == self._last_stage, what
+        if (not self.outputs and not again) or self._is_time():
             self._line(what)
 
     def downloaded(self, done: int, total: int | None) -> None:

@@ -1,0 +1,163 @@
+"""``audiogen again``: makes files again from their own metadata."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audiogen_core.errors import EXIT_INTERRUPTED, UsageError
+from audiogen_core.on_existing import OnExisting
+
+if TYPE_CHECKING:
+    from audiogen_core.again import Repeat
+    from audiogen_core.interfaces.observer import Observer
+
+
+def again(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Audio files, or their metadata.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Folder to write to, or a name for the one file; beside each else."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="What shall be other than it was, such as generation.seed=7. Repeatable.",
+        ),
+    ] = None,
+    model_config: Annotated[
+        Path | None, typer.Option(help="Where the config of a local model is now.")
+    ] = None,
+    ckpt_path: Annotated[
+        Path | None, typer.Option(help="Where the checkpoint of a local model is now.")
+    ] = None,
+    pretransform_ckpt_path: Annotated[
+        Path | None,
+        typer.Option(help="Where the checkpoint is now whose autoencoder was used."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cuda, mps, xpu or cpu; what made each file by default.")
+    ] = None,
+    on_existing: Annotated[
+        OnExisting | None,
+        typer.Option(
+            help="What happens where something else has a name: skip by default with --out, "
+            "else rename."
+        ),
+    ] = None,
+    play: Annotated[
+        bool, typer.Option("--play", help="Play each file as soon as it is finished.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only results, warnings and failures.")
+    ] = False,
+) -> None:
+    """Make files again from their own metadata, the same to the last bit on the same machine.
+
+    The metadata is read from the JSON file beside each, or else from its tags. A file that is made
+    again beside the old one has "-again" in its name. Exit codes are those of generate.
+    """
+    # Not at the top, for the sake of --help.
+    from audiogen_cli.generate import display, model_source, report
+    from audiogen_cli.playing import Playback
+    from audiogen_core.interrupts import stoppable
+    from audiogen_core.overrides import Overrides, parse_setting
+    from audiogen_core.plugin_manager import installed_plugins
+    from audiogen_core.recall import recall
+
+    overrides = Overrides([parse_setting(text) for text in settings or ()])
+    folder, file = _target(out, len(files))
+    local = None
+    if model_config is not None or ckpt_path is not None:
+        local = model_source(None, None, model_config, ckpt_path)
+    recalled = [recall(one) for one in files]
+    plugins = installed_plugins()
+    progress = display((), plugins, quiet=quiet)
+    playback = None
+    try:
+        with stoppable():
+            progress.stage("starting")
+            # Only now what takes seconds to import.
+            from audiogen_core.again import Wishes, check_distinct, make_again, prepare_again
+
+            wishes = Wishes(
+                folder,
+                file,
+                overrides,
+                local,
+                pretransform_ckpt_path,
+                device,
+                on_existing or (OnExisting.RENAME if out is None else OnExisting.SKIP),
+            )
+            repeats = [prepare_again(one, wishes, plugins, progress) for one in recalled]
+            check_distinct(repeats)
+            for one in repeats:
+                _warn_of_changes(one, changed=bool(overrides))
+            if play:
+                playback = Playback(one.path.suffix for one in repeats)
+            observers = [progress, playback] if playback is not None else [progress]
+            outcome = make_again(repeats, plugins, observers)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was made yet\n")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    finally:
+        progress.close()
+    for one in repeats:
+        if one.is_same and one.path in outcome.written and one.recalled.audio is not None:
+            _compare(one, progress)
+    if playback is not None:
+        playback.wait()
+    report(outcome)
+
+
+def _target(out: str | None, files: int) -> tuple[Path | None, Path | None]:
+    """The folder, or the file, that ``--out`` means.
+
+    Raises:
+        UsageError: It means one file, and there are several to make.
+    """
+    if out is None:
+        return None, None
+    path = Path(out)
+    if path.is_dir() or out.endswith(("/", os.sep)) or not path.suffix:
+        return path, None
+    if files > 1:
+        raise UsageError(f"--out {out}: must be a folder for {files} files; add a / to its name")
+    return None, path
+
+
+def _warn_of_changes(repeat: Repeat, *, changed: bool) -> None:
+    """What the user should know before: the model is another, or something else has changed."""
+    path = repeat.recalled.path
+    if changes := repeat.model_changes():
+        lines = "".join(f"  {one}\n" for one in changes)
+        sys.stderr.write(f"warning: the model is not the one that made {path}:\n{lines}")
+    elif not (changed or repeat.is_same):
+        sys.stderr.write(
+            f"warning: {path} was made from something else than there is now, such as another "
+            "content of a file in its conditioning\n"
+        )
+
+
+def _compare(repeat: Repeat, observer: Observer) -> None:
+    """Says whether a file that was made from the same is the same."""
+    from audiogen_core.again import changes_of_bytes
+
+    old, changes = repeat.recalled.path, changes_of_bytes(repeat)
+    if changes is None:
+        observer.note(f"{repeat.path} is {old} to the last bit")
+        return
+    why = "".join(f"\n  {one}" for one in changes)
+    why = why or " nothing that the metadata tells: the old file was changed, or the machine was"
+    sys.stderr.write(f"warning: {repeat.path} is made as {old} was, and has other bytes. What is "
+                     f"not as it was:{why}\n")  # fmt: skip

@@ -1,0 +1,398 @@
+"""Makes files again from what their metadata says of them."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audiogen_core.batching import Place
+from audiogen_core.config import GenerationConfig, parse_config
+from audiogen_core.default_model import DefaultSource
+from audiogen_core.devices import choose_device
+from audiogen_core.errors import InputError, Problem, UsageError
+from audiogen_core.identity import without_places
+from audiogen_core.interfaces.observer import Observer
+from audiogen_core.jobs import Job
+from audiogen_core.models.source import HubSource, LocalSource, ModelSource
+from audiogen_core.names import same_name
+from audiogen_core.observer import Observers
+from audiogen_core.on_existing import OnExisting
+from audiogen_core.options import shown
+from audiogen_core.outcome import Outcome
+from audiogen_core.overrides import NOTHING, Overrides
+from audiogen_core.pipeline import make_outputs
+from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.prepare import Prepared, Request, prepare
+from audiogen_core.recall import Recalled, recall
+from audiogen_core.tags import without_folders
+
+SUFFIX = "-again"
+"""What is added to a name where the file of that name is the one that is made again."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What shall be other than it was.
+
+    Attributes:
+        folder: Where the files go; None for beside each.
+        file: What the one file is called; None for its own name.
+        overrides: Values that take the place of recorded ones.
+        model: Where the model is now; None for where it was.
+        autoencoder_path: Where the checkpoint is now whose autoencoder was used.
+        device: Where to compute; None for where it was.
+        on_existing: What happens where something else has a name.
+    """
+
+    folder: Path | None = None
+    file: Path | None = None
+    overrides: Overrides = NOTHING
+    model: ModelSource | None = None
+    autoencoder_path: Path | None = None
+    device: str | None = None
+    on_existing: OnExisting = OnExisting.RENAME
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A file that is to be made again, checked as far as can be without weights.
+
+    Attributes:
+        recalled: How it was made.
+        prepared: The run that makes it again.
+    """
+
+    recalled: Recalled
+    prepared: Prepared
+
+    @property
+    def job(self) -> Job:
+        """The output: among the jobs, the others only keep it company."""
+        place = self.prepared.request.place
+        return self.prepared.plan.jobs[0 if place is None else place.index]
+
+    @property
+    def path(self) -> Path:
+        """Where it will be."""
+        request = self.prepared.request
+        return request.folder / f"{self.job.stem}{request.config.encoder.EXTENSION}"
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it will be made from the same."""
+        return self.job.identity == self.recalled.identity
+
+    def model_changes(self) -> list[str]:
+        """What about the model is not as it was."""
+        then, now = self.recalled.document.model, self.prepared.identity
+        return _differences(_model_itself(then), _model_itself(now))
+
+
+def prepare_again(
+    recalled: Recalled, wishes: Wishes, plugins: PluginManager, observer: Observer
+) -> Repeat:
+    """Checks all that can be checked before weights are read.
+
+    Args:
+        recalled: How the file was made.
+        wishes: What shall be other than it was.
+        plugins: Where what the metadata names comes from.
+        observer: Is told how it goes.
+
+    Raises:
+        AudiogenError: It cannot be made again: what is missing or wrong.
+    """
+    document = recalled.document
+    if "seed" not in document.generation_config:
+        what = "is required, but missing: without it, the file cannot be made again"
+        raise InputError(Problem("generation_config.seed", what), recalled.origin)
+    with wishes.overrides.explained():
+        data = wishes.overrides.applied(config_of(recalled, _folder(recalled, wishes)))
+        config = parse_config(data, plugins, recalled.origin)
+        _check_one(config, document.generation_config.get("batch_size"))
+        request = Request(
+            config,
+            wishes.model or _source(recalled),
+            _device(recalled, wishes, observer),
+            autoencoder_path=wishes.autoencoder_path or _autoencoder_path(recalled),
+            half=document.model.get("half") is True,
+            max_batch=document.batch.size,
+            on_existing=wishes.on_existing,
+            place=_place(recalled),
+            stem=None if "file_naming" in data["output"] else _stem(recalled, wishes, config),
+        )
+        return Repeat(recalled, prepare(request, plugins, observer))
+
+
+def config_of(recalled: Recalled, folder: Path) -> dict[str, Any]:
+    """The data of a generation config that makes one file again.
+
+    Args:
+        recalled: How it was made.
+        folder: Where the new one goes.
+    """
+    document, output = recalled.document, recalled.document.output
+    options = output.file_format_options
+    return {
+        "generation": dict(document.generation_config),
+        "conditioning_defaults": dict(document.conditioning),
+        "input": {"type": "config", "samples": [{}]},
+        "output": {
+            "output_dir": str(folder),
+            "file_format": {"name": document.file_format, **options}
+            if options
+            else document.file_format,
+            "save_metadata": recalled.beside,
+            "cut_to_seconds_total": output.cut_to_seconds_total,
+            "post_processing": output.post_processing,
+        },
+    }
+
+
+def make_again(
+    repeats: Sequence[Repeat], plugins: PluginManager, observers: Sequence[Observer]
+) -> Outcome:
+    """Makes files again, one after the other; a model that several need is loaded once.
+
+    Args:
+        repeats: The files.
+        plugins: Where what they name comes from.
+        observers: Who is told, as of a single run.
+    """
+    left = [one for one in repeats if one.prepared.left]
+    every = _OneRun(observers, plugins, [one.job for one in left])
+    names = {one.NAME for one in observers}
+    whole = Outcome(len(repeats), there_before=len(repeats) - len(left))
+    loaded: Prepared | None = None
+    try:
+        for repeat in left:
+            loaded = _loaded(repeat.prepared, loaded, every)
+            config = loaded.request.config
+            own = Observers([one for one in config.observers if one.NAME not in names], plugins)
+            try:
+                outcome = make_outputs(loaded, Observers([every, own], plugins))
+            finally:
+                own.close()
+            _add(whole, outcome)
+            if outcome.interrupted or outcome.stopped is not None:
+                break
+        every.end(whole)
+    finally:
+        every.close()
+    return whole
+
+
+def changes_of_bytes(repeat: Repeat) -> list[str] | None:
+    """What is known of why a file that was made from the same has other bytes.
+
+    Returns:
+        None where the bytes are the same.
+
+    Raises:
+        OSError: One of the two cannot be read.
+    """
+    if filecmp.cmp(repeat.recalled.path, repeat.path, shallow=False):
+        return None
+    now = recall(repeat.path).content
+    return _differences(_comparable(repeat.recalled.content), _comparable(now))
+
+
+class _OneRun(Observers):
+    """Observers that are told of several runs as if they were one.
+
+    Args:
+        observers: The observers.
+        plugins: For the distribution of one that fails.
+        jobs: The outputs of all runs.
+    """
+
+    def __init__(
+        self, observers: Sequence[Observer], plugins: PluginManager, jobs: Sequence[Job]
+    ) -> None:
+        super().__init__(observers, plugins)
+        self._jobs = jobs
+        self._started = False
+
+    def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
+        """Tells of all outputs, the first time."""
+        del jobs
+        if not self._started:
+            self._started = True
+            super().run_started(config, self._jobs)
+
+    def run_ended(self, outcome: Outcome) -> None:
+        """One of them has ended."""
+
+    def end(self, outcome: Outcome) -> None:
+        """The last one has ended."""
+        super().run_ended(outcome)
+
+
+def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> Prepared:
+    """A run with its model loaded: the one before's, where it is the same."""
+    if before is not None and (before.identity, before.request.device) == (
+        prepared.identity,
+        prepared.request.device,
+    ):
+        return replace(prepared, model=before.model)
+    prepared.load(observer)
+    return prepared
+
+
+def _add(whole: Outcome, outcome: Outcome) -> None:
+    whole.written += outcome.written
+    whole.failures += outcome.failures
+    whole.made_elsewhere += outcome.made_elsewhere
+    whole.interrupted |= outcome.interrupted
+    whole.stopped = outcome.stopped
+
+
+def _folder(recalled: Recalled, wishes: Wishes) -> Path:
+    if wishes.file is not None:
+        return wishes.file.parent
+    return wishes.folder or recalled.path.parent
+
+
+def _stem(recalled: Recalled, wishes: Wishes, config: GenerationConfig) -> str:
+    """The new file's name without its ending: the old one's, with `SUFFIX` in the same folder.
+
+    Raises:
+        UsageError: The name that was asked for ends in what its format does not.
+    """
+    if (file := wishes.file) is not None:
+        if file.suffix != config.encoder.EXTENSION:
+            raise UsageError(
+                f"--out {file}: files in the format '{config.encoder.NAME}' end in "
+                f"'{config.encoder.EXTENSION}'; --set output.file_format=... asks for another"
+            )
+        return file.stem
+    old = recalled.path
+    beside = _folder(recalled, wishes).resolve() == old.parent.resolve()
+    return f"{old.stem}{SUFFIX}" if beside else old.stem
+
+
+def _place(recalled: Recalled) -> Place:
+    batch = recalled.document.batch
+    others = {number: one.conditioning for one in batch.others for number in one.at}
+    return Place(
+        batch.size,
+        batch.index,
+        {number: values for number, values in others.items() if number != batch.index},
+    )
+
+
+def _check_one(config: GenerationConfig, copies: Any) -> None:
+    """Makes sure that a config still asks for the one output.
+
+    Raises:
+        InputError: It asks for more.
+    """
+    several = "a file is made again as one file; 'audiogen generate' makes several"
+    if config.generation.batch_size != copies and copies is not None:
+        what = f"must stay {shown(copies)}: {several}"
+        raise InputError(Problem("generation.batch_size", what), config.origin)
+    if len(list(islice(config.source.samples(), 2))) > 1:
+        raise InputError(Problem("input", f"holds several samples: {several}"), config.origin)
+
+
+def _device(recalled: Recalled, wishes: Wishes, observer: Observer) -> torch.device:
+    """The device that was asked for, or else the one that made the file, where it is there."""
+    then = recalled.document.software.get("device")
+    if wishes.device is not None or not isinstance(then, str):
+        return choose_device(wishes.device)
+    try:
+        return choose_device(then)
+    except UsageError:
+        now = choose_device(None)
+        observer.note(f"{recalled.path} was made on '{then}', which is not here: using '{now}'")
+        return now
+
+
+def _source(recalled: Recalled) -> ModelSource:
+    """The model that made a file, where it was.
+
+    Raises:
+        UsageError: It is not known, or not where it was.
+    """
+    where = "--model-config and --ckpt-path say where it is"
+    match recalled.document.model:
+        case {"default_model": str()}:
+            return DefaultSource(named=True)
+        case {"pretrained_name": str(name), **others}:
+            revision = others.get("revision")
+            return HubSource(name, revision if isinstance(revision, str) else None)
+        case {"model_config": str(config), "ckpt_path": str(checkpoint)}:
+            paths = [_found(recalled, "model", path, where) for path in (config, checkpoint)]
+            return LocalSource(*paths)
+    raise UsageError(f"{recalled.origin}: does not say which model made the file: {where}")
+
+
+def _autoencoder_path(recalled: Recalled) -> Path | None:
+    path = recalled.document.model.get("pretransform_ckpt_path")
+    if not isinstance(path, str):
+        return None
+    return _found(recalled, "autoencoder", path, "--pretransform-ckpt-path says where it is")
+
+
+def _found(recalled: Recalled, what: str, name: str, help_: str) -> Path:
+    """A file of the model at its recorded path.
+
+    Raises:
+        UsageError: It is not there, or tags hold its name alone.
+    """
+    path = Path(name)
+    if not path.is_absolute():
+        raise UsageError(
+            f"{recalled.origin}: holds the name of the {what}'s file, '{name}', without its "
+            f"folder: {help_}"
+        )
+    if not path.exists():
+        raise UsageError(f"{recalled.origin}: its {what} is not at '{name}' any more: {help_}")
+    return path
+
+
+def check_distinct(repeats: Sequence[Repeat]) -> None:
+    """Makes sure that no two files would be made under one name.
+
+    Raises:
+        UsageError: They would.
+    """
+    seen: dict[tuple[Path, str], Repeat] = {}
+    for one in repeats:
+        first = seen.setdefault((one.path.parent.resolve(), same_name(one.job.stem)), one)
+        if first is not one:
+            raise UsageError(
+                f"{one.recalled.path} and {first.recalled.path} would both be made as "
+                f"'{one.path}': make one after the other, or name them with --out"
+            )
+
+
+def _model_itself(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a model wherever it stands, as tags tell it."""
+    found: dict[str, Any] = without_folders(without_places(identity))
+    return found
+
+
+def _comparable(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata without what says nothing of the sound, and may be known or not."""
+    output = {key: one for key, one in content.get("output", {}).items() if key != "bytes"}
+    return {**content, "output": output, "model": without_folders(content.get("model", {}))}
+
+
+def _differences(then: Any, now: Any, where: str = "") -> list[str]:
+    """What is not the same in two pieces of JSON, for people."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return [
+            line
+            for key in dict.fromkeys([*then, *now])
+            for line in _differences(
+                then.get(key), now.get(key), f"{where}.{key}" if where else str(key)
+            )
+        ]
+    return [] if then == now else [f"{where}: {shown(then)} then, {shown(now)} now"]
