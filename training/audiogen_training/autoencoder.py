@@ -30,8 +30,6 @@ from audiogen_training.state import Average, Run
 DIRECTIONS_RATE = 1.5e-3
 LEARNING_RATE = 1e-3
 WAVEFORM_WEIGHT = 10.0
-LEVEL_WEIGHT = 3.0
-"""Less would let noise fade: of two spectra of noise, the fainter is nearer to any other."""
 BLUR = 0.2
 """The deviation of the noise on the latents relative to theirs, at most; each crop has its own."""
 STILL = 0.01
@@ -140,11 +138,7 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
             "levels": level_distance(made, audio),
             "waveform": functional.l1_loss(lowest(made), lowest(audio)),
         }
-        loss = (
-            losses["spectral"]
-            + LEVEL_WEIGHT * losses["levels"]
-            + WAVEFORM_WEIGHT * losses["waveform"]
-        )
+        loss = losses["spectral"] + losses["levels"] + WAVEFORM_WEIGHT * losses["waveform"]
         if recipe.adversarial_from is not None and run.step >= recipe.adversarial_from:
             judging.zero_grad(set_to_none=True)
             losses["judges"] = judges.loss(made.detach(), audio)

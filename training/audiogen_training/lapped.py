@@ -53,8 +53,12 @@ CARRIERS = 3
 CARRIED = 0.8
 """How loud it starts, relative to what it was: tones in these bands become noise, too."""
 
-WAVE = 0.1
-"""The frequency of the waves that let loudness open the way for noise: straight up to its peaks."""
+WAVE = 0.3
+"""The frequency of the waves that let loudness open the way for noise.
+
+With a third of it, which is straight up to the peaks, noise starts as loud as it should be; but the
+decoder that came of it sounded less like what it coded, by the classifier.
+"""
 
 OPENS = math.pi / 2 / (2 * WAVE) / 1.5
 """What a loudness of half the full measure is multiplied by to open it all the way."""

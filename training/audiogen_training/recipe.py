@@ -180,7 +180,7 @@ FULL = Recipe()
 SMALL = replace(
     FULL,
     sounds=4_000,
-    autoencoder_steps=3_600,
+    autoencoder_steps=3_300,
     autoencoder_batch=6,
     crop_latents=20,
     adversarial_from=None,
@@ -189,7 +189,7 @@ SMALL = replace(
     diffusion_steps=3_000,
     diffusion_batch=40,
 )
-"""For two CPU cores, in three hours."""
+"""For two CPU cores, in five hours."""
 
 TRIAL = replace(
     SMALL,

@@ -12,7 +12,7 @@ from typing import Any
 
 from audiogen_core.models.source import CONFIG_NAME, LocalSource
 
-NAME = "audiogen-synth-2"
+NAME = "audiogen-synth-3"
 FOLDER = Path(__file__).parent
 
 SUGGESTED: Mapping[str, Any] = {
