@@ -17,6 +17,7 @@ from audiogen_core.errors import (
     UsageError,
 )
 from audiogen_core.on_existing import OnExisting
+from audiogen_core.precision import Precision
 
 if TYPE_CHECKING:
     from audiogen_core.interfaces.observer import Observer
@@ -75,6 +76,12 @@ def generate(
         Path | None, typer.Option(help="Checkpoint whose autoencoder replaces the model's own.")
     ] = None,
     model_half: Annotated[bool, typer.Option("--model-half", help="Use 16-bit weights.")] = False,
+    dtype: Annotated[
+        Precision | None,
+        typer.Option(
+            help="Type of the weights, float32 by default; auto is 16 bits where they are faster."
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cuda, mps, xpu or cpu; the best there is by default.")
     ] = None,
@@ -125,6 +132,8 @@ def generate(
 
     if generation_config is None and not prompts:
         raise UsageError(NOTHING_TO_GENERATE)
+    if model_half and dtype is not None:
+        raise UsageError("--model-half and --dtype exclude each other")
     part = _shard(shard)
     overrides = _overrides(prompts, file_format, out, seconds, settings)
     source = model_source(pretrained_name, revision, model_config, ckpt_path)
@@ -140,16 +149,19 @@ def generate(
         with stoppable(), overrides.explained():
             progress.stage("starting")
             # Only now what takes seconds to import.
-            from audiogen_core.devices import choose_device
+            from audiogen_core.devices import choose_device, choose_type, half_type
             from audiogen_core.pipeline import run
             from audiogen_core.prepare import Request
 
+            place = choose_device(device)
             request = Request(
                 config,
                 source,
-                choose_device(device),
+                place,
                 autoencoder_path=pretransform_ckpt_path,
-                half=model_half,
+                dtype=half_type(place)
+                if model_half
+                else choose_type(dtype or Precision.FLOAT32, place),
                 max_batch=max_batch,
                 on_existing=on_existing,
                 shard=part,

@@ -14,7 +14,7 @@ import torch
 from audiogen_core.batching import Place
 from audiogen_core.config import GenerationConfig, parse_config
 from audiogen_core.default_model import DefaultSource
-from audiogen_core.devices import choose_device
+from audiogen_core.devices import choose_device, type_of
 from audiogen_core.errors import InputError, Problem, UsageError
 from audiogen_core.identity import without_places
 from audiogen_core.interfaces.observer import Observer
@@ -121,7 +121,7 @@ def prepare_again(
             wishes.model or _source(recalled),
             _device(recalled, wishes, observer),
             autoencoder_path=wishes.autoencoder_path or _autoencoder_path(recalled),
-            half=document.model.get("half") is True,
+            dtype=type_of(str(document.model.get("dtype"))),
             max_batch=document.batch.size,
             on_existing=wishes.on_existing,
             place=_place(recalled),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from audiogen_core.errors import UsageError, listed
+from audiogen_core.precision import Precision
 
 _KNOWN = ("cpu", "cuda", "mps", "xpu")
 
@@ -52,3 +54,31 @@ def choose_device(name: str | None) -> torch.device:
 def half_type(device: torch.device) -> torch.dtype:
     """The 16-bit type of ``--model-half``: float16, but on a CPU bfloat16, which it is fast in."""
     return torch.bfloat16 if device.type == "cpu" else torch.float16
+
+
+def choose_type(precision: Precision, device: torch.device) -> torch.dtype:
+    """The type of the weights."""
+    return _fast_type(device) if precision is Precision.AUTO else type_of(precision.value)
+
+
+def type_of(name: str) -> torch.dtype:
+    """The type that a `Precision` names, but ``auto``."""
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name, torch.float32)
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """What the metadata and ``--dtype`` call it."""
+    return str(dtype).removeprefix("torch.")
+
+
+def _fast_type(device: torch.device) -> torch.dtype:
+    """16 bits where the hardware multiplies matrices of them faster, and float32 elsewhere."""
+    if device.type == "cpu":
+        # Older versions of torch do not tell; then nothing is certain.
+        able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        fast = any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
+        return torch.bfloat16 if fast else torch.float32
+    if device.type == "cuda":
+        major, _ = torch.cuda.get_device_capability(device)
+        return torch.bfloat16 if major >= 8 else torch.float16  # from Ampere on
+    return torch.bfloat16 if device.type == "xpu" else torch.float16

@@ -13,7 +13,7 @@ import torch
 
 from audiogen_core.batching import Place
 from audiogen_core.config import GenerationConfig
-from audiogen_core.devices import half_type
+from audiogen_core.devices import name_of
 from audiogen_core.errors import InputError, Problem, UsageError
 from audiogen_core.failures import FailureLog
 from audiogen_core.identity import fingerprint
@@ -47,7 +47,7 @@ class Request:
         source: The model.
         autoencoder_path: A checkpoint whose autoencoder replaces the model's own.
         device: Where to compute.
-        half: Whether the weights are 16 bits wide.
+        dtype: The type of the weights.
         max_batch: How many outputs may be sampled together; by the free memory for None.
         on_existing: What happens to outputs whose names are taken.
         shard: Which part of the samples to make, from 1, and of how many; None for all.
@@ -61,7 +61,7 @@ class Request:
     source: ModelSource
     device: torch.device
     autoencoder_path: Path | None = None
-    half: bool = False
+    dtype: torch.dtype = torch.float32
     max_batch: int | None = None
     on_existing: OnExisting = OnExisting.SKIP
     shard: tuple[int, int] | None = None
@@ -125,7 +125,7 @@ class Prepared:
     def load(self, observer: Observer) -> None:
         """Gets the weights and loads them: first those that the model config names."""
         request = self.request
-        dtype = half_type(request.device) if request.half else torch.float32
+        dtype = request.dtype
         observer.stage("preparing the conditioners")
         self.model.prepare(request.device, dtype)
         observer.stage("getting the weights")
@@ -242,7 +242,7 @@ def _identity(request: Request, model: Model) -> dict[str, Any]:
     if (path := request.autoencoder_path) is not None:
         identity["pretransform_ckpt_path"] = str(path.resolve())
         identity["pretransform_fingerprint"] = fingerprint(path)
-    return identity | ({"half": True} if request.half else {})
+    return identity | ({} if request.dtype == torch.float32 else {"dtype": name_of(request.dtype)})
 
 
 class _Problems:

@@ -309,6 +309,37 @@ def test_half_weights_make_nearly_the_same(
     assert 0 < np.square(full - half).mean() / np.square(full).mean() < 0.1
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "auto", "float32"])
+def test_weights_have_the_type_that_is_asked_for(
+    name: str, tiny_model: Path, write_config: WriteConfig, audiogen: Command
+) -> None:
+    """``--dtype`` is what the weights are; ``auto`` is one that this machine is fast in."""
+    config = write_config()
+    arguments = [*local_model(tiny_model), "--generation-config", config, "--device", "cpu"]
+    path = Path(audiogen("generate", *arguments).out.strip())
+    full = decode(path)[0]
+    before = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    result = audiogen("generate", *arguments, "--dtype", name, "--on-existing", "overwrite")
+    assert result.code == 0, result.err
+    after = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    used = after["software"]["dtype"]
+    assert used in ({"bfloat16", "float32"} if name == "auto" else {name})
+    error = np.square(full - decode(path)[0]).mean() / np.square(full).mean()
+    assert (after["identity"] == before["identity"]) == (error == 0) == (used == "float32")
+    assert error < 0.1
+    assert after["model"].get("dtype", "float32") == used
+
+
+def test_two_ways_to_name_a_type_exclude_each_other(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command
+) -> None:
+    """One of them would be ignored."""
+    arguments = ["generate", *local_model(tiny_model), "--generation-config", write_config()]
+    result = audiogen(*arguments, "--model-half", "--dtype", "float32")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: --model-half and --dtype exclude each other\n"
+
+
 def test_checkpoints_of_training_are_unwrapped(
     tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
 ) -> None:

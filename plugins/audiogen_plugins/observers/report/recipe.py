@@ -100,7 +100,7 @@ def _command(model: Mapping[str, Any]) -> str:
     for key, value in without_folders(model).items():
         if key in ARGUMENTS and isinstance(value, str):
             words += [ARGUMENTS[key], value]
-    words += ["--model-half"] if model.get("half") is True else []
+    words += ["--dtype", dtype] if isinstance(dtype := model.get("dtype"), str) else []
     return shlex.join(words)
 
 
