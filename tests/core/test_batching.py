@@ -128,10 +128,9 @@ def test_without_a_wish_the_memory_decides(
 def test_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """By latents, width, type and guidance, of half of what is free; a CPU stops earlier."""
     layer = torch.nn.Linear(8, 1000, bias=False)
-    settings: Any = SimpleNamespace(generation=SimpleNamespace(cfg_scale=7.0))
+    settings: Any = SimpleNamespace(generation=SimpleNamespace(cfg_scale=7.0), latents=100)
     model: Any = SimpleNamespace(
-        config=SimpleNamespace(latents=100), backbone=layer, dtype=torch.float16,
-        device=torch.device("cuda"),
+        backbone=layer, dtype=torch.float16, device=torch.device("cuda"),
     )  # fmt: skip
     one = 100 * 1000 * memory.LIVING * 2 * 2
     monkeypatch.setattr(memory, "free_memory", lambda _: one * 10)
