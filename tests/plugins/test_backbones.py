@@ -83,6 +83,38 @@ def test_contract(case: str) -> None:
     check_backbone(DiffusionTransformer, options, channels=4, inputs=inputs_of(options))
 
 
+@pytest.mark.parametrize(
+    "attention",
+    [
+        {},
+        *({"qk_norm": name} for name in ("ln", "l2", "dyt")),
+        {"differential": True, "feat_scale": True},
+    ],
+)
+def test_zero_tokens_are_left_out_with_the_same_result(attention: dict[str, Any]) -> None:
+    """Padding in between and at the end, whole rows of it, and none: as if all were computed.
+
+    What is not quite zero is computed, and makes the same; whatever stands before in the batch.
+    """
+    model = with_seeded_weights(lambda: built(attn_kwargs=attention))
+    tokens = seeded("cross", (4, 9, BASE["cond_token_dim"]))
+    tokens[0, 2:8] = 0
+    tokens[1, 5:] = 0
+    tokens[3] = 0
+    x, t = seeded("x", (4, 4, 16)), torch.tensor([0.1, 0.4, 0.6, 0.9])
+    pooled = seeded("global", (4, BASE["global_cond_dim"]))
+    with torch.inference_mode():
+        for rows in ([0, 1, 3], [0, 1, 2, 3], [3, 0], [3]):
+            given = BackboneInputs(tokens[rows], pooled[rows])
+            prepared = model.prepared(given)
+            whole = BackboneInputs(tokens[rows].where(tokens[rows] != 0, 1e-30), pooled[rows])
+            wanted = model(x[rows], t[rows], whole)
+            for found in (model(x[rows], t[rows], given), model(x[rows], t[rows], prepared)):
+                torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+        nothing = model.prepared(BackboneInputs(tokens[[3]], pooled[[3]]))
+        assert not getattr(nothing, "contexts", None)
+
+
 def test_patches_set_the_length_multiple() -> None:
     """Lengths must be a multiple of the patch size, and others are refused."""
     model = with_random_weights(lambda: built(patch_size=3))
