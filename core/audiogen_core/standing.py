@@ -22,9 +22,6 @@ SHOWN = 3
 MAX_METADATA = 16 << 20
 """Bytes of a metadata file: a sample's texts, many times over. What is larger is not ours."""
 
-MAX_METADATA = 16 << 20
-"""Bytes of a metadata file: the texts of a sample, many times over. What is larger is not ours."""
-
 
 class State(StrEnum):
     """How an output stands."""
