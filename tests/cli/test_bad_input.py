@@ -40,7 +40,7 @@ CONFIG = {
 
 GENERATION = (
     "'steps', 'cfg_scale', 'batch_size', 'sampler_type', 'sigma_min', 'sigma_max', 'rho', "
-    "'seed', 'cfg_interval', 'scale_phi'"
+    "'seed', 'cfg_interval', 'scale_phi', 'sample_size'"
 )
 OUTPUT = (
     "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_seconds_total', "
