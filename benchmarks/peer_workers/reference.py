@@ -20,6 +20,9 @@ text["t5_model_name"] = str(folder / "t5")
 T5Conditioner.T5_MODELS.append(text["t5_model_name"])
 T5Conditioner.T5_MODEL_DIMS[text["t5_model_name"]] = 768
 
+if device == "cpu":
+    # Its decoder would run in float16, in which a CPU takes many minutes; ours ignores this there.
+    config["model"]["pretransform"]["model_half"] = False
 model = create_model_from_config(config)
 model.load_state_dict(load_ckpt_state_dict(str(folder / "model.safetensors")))
 model = model.to(device).eval().requires_grad_(False)
