@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiogen_cli.arguments import AsJson
+from audiogen_core.terminal import drawable
+
 if TYPE_CHECKING:
     from audiogen_core.doctor.examine import Section
     from audiogen_core.doctor.findings import Finding
@@ -22,7 +25,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    as_json: AsJson = False,
     online: Annotated[
         bool, typer.Option("--online", help="Also ask the Hugging Face Hub whether it answers.")
     ] = False,
@@ -101,6 +104,6 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _coloured(mark: str, text: str) -> str:
     """The text in the colour of a mark, where a person looks at it and wants colours."""
-    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+    if os.environ.get("NO_COLOR") or not drawable(sys.stdout):
         return text
     return typer.style(text, fg=COLOURS[mark])

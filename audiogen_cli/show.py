@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiogen_core.errors import InputError, printable
+from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.recall import Recalled
@@ -26,7 +27,7 @@ NAMED = ("sampler_type", "steps", "cfg_scale", "seed")
 
 def show(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Audio files, or their metadata.")
+        list[Path], typer.Argument(metavar="FILE", help="Audio files, or their metadata.")
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole metadata, a JSON object a line.")
@@ -45,7 +46,7 @@ def show(
         try:
             recalled = recall(file)
         except InputError as error:
-            sys.stderr.write(f"error: {error}\n")
+            tell(f"error: {error}")
             failed = True
             continue
         if as_json:

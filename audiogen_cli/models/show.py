@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audiogen_cli.arguments import AsJson, Revision
+from audiogen_core.terminal import tell
+
 if TYPE_CHECKING:
     from audiogen_core.models.description import ConditionerDescription, ModelDescription
 
@@ -25,10 +28,8 @@ def show_model(
             help="A model of the Hub like owner/name, a folder or model config, or 'default'.",
         ),
     ],
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a model of the Hub.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    revision: Revision = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a model: objective, samplers, conditioners, lengths, parameters and memory.
 
@@ -46,7 +47,7 @@ def show_model(
         sys.stdout.write(json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n")
         return
     for note in config.notes:
-        sys.stderr.write(f"note: {note}\n")
+        tell(f"note: {note}")
     sys.stdout.write(_text(found))
 
 

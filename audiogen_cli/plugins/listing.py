@@ -6,9 +6,9 @@ import json
 import sys
 import textwrap
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from audiogen_cli.arguments import AsJson, PluginKind
 
 if TYPE_CHECKING:
     from audiogen_core.plugin_manager import PluginManager
@@ -30,8 +30,8 @@ class Row:
 
 
 def list_plugins(
-    kind: Annotated[str | None, typer.Option(help="Only plugins of this kind.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
+    kind: PluginKind = None,
+    as_json: AsJson = False,
 ) -> None:
     """List every plugin: its name, kind, distribution, version and status.
 

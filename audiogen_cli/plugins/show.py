@@ -20,8 +20,10 @@ WIDTH = 80
 
 
 def show_plugin(
-    kind: Annotated[str, typer.Argument(help="Its kind, like sampler or input-source.")],
-    name: Annotated[str, typer.Argument(help="Its name, as a config has it.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="Its kind, like sampler or input-source.")
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, as a config has it.")],
 ) -> None:
     """Show a plugin: what it does, its options, an example config, and where it is from."""
     from audiogen_core.plugin_help import example_config, options_models
