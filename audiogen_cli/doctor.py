@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiogen_cli.arguments import AsJson
-from audiogen_core.terminal import drawable
+from audiogen_core.terminal import drawable, text_width
 
 if TYPE_CHECKING:
     from audiogen_core.doctor.examine import Section
     from audiogen_core.doctor.findings import Finding
 
-WIDTH = 80
 MARK_WIDTH = 9
 NAME_WIDTH = 19
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
@@ -84,7 +83,7 @@ def _lines(finding: Finding) -> list[str]:
     """The finding: its mark, its name, and beside them its text and what would help."""
     margin = 2 + MARK_WIDTH + NAME_WIDTH
     texts = [line for text in (finding.text, finding.hint) for line in text.splitlines()]
-    body = [part for text in texts for part in _wrapped(text, WIDTH - margin)]
+    body = [part for text in texts for part in _wrapped(text, text_width() - margin)]
     mark = _coloured(finding.mark, finding.mark.ljust(MARK_WIDTH))
     names = _wrapped(finding.name, NAME_WIDTH - 1)
     rows = max(len(names), len(body))

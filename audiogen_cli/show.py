@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiogen_core.errors import InputError, printable
-from audiogen_core.terminal import tell
+from audiogen_core.terminal import tell, text_width
 
 if TYPE_CHECKING:
     from audiogen_core.recall import Recalled
 
-WIDTH = 80
 LABEL = 18
 """Columns of what stands on the left."""
 
@@ -59,12 +58,12 @@ def show(
 
 
 def described(recalled: Recalled) -> str:
-    """The metadata in words, at most `WIDTH` columns wide; a long word keeps a line of its own."""
+    """The metadata in words, as wide as text may be; a long word keeps a line of its own."""
     lines = [printable(str(recalled.path))]
     for label, text in _rows(recalled):
         lines += textwrap.wrap(
             printable(text) or '""',
-            WIDTH,
+            text_width(),
             initial_indent=f"  {printable(label):<{LABEL - 2}}",
             subsequent_indent=" " * LABEL,
             break_long_words=False,

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiogen_cli.arguments import AsJson, Revision
-from audiogen_core.terminal import tell
+from audiogen_core.terminal import tell, text_width
 
 if TYPE_CHECKING:
     from audiogen_core.models.description import ConditionerDescription, ModelDescription
 
-WIDTH = 80
 LABEL_WIDTH = 14
 
 
@@ -94,7 +93,7 @@ def _wrapped(text: str, first: str, others: str) -> str:
     """The text in lines; a path stays whole, so that it can be copied."""
     body = textwrap.fill(
         text,
-        WIDTH,
+        text_width(),
         initial_indent=first,
         subsequent_indent=others,
         break_on_hyphens=False,

@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from audiogen_cli.arguments import AsJson, PluginKind
+from audiogen_core.terminal import text_width
 
 if TYPE_CHECKING:
     from audiogen_core.plugin_manager import PluginManager
     from audiogen_core.registry import Kind
-
-WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -85,5 +84,5 @@ def table(rows: list[Row]) -> str:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         text += "  ".join(cells).rstrip() + "\n"
         if row is not None and row.cause is not None:
-            text += textwrap.indent(textwrap.fill(row.cause, WIDTH - 4), "    ") + "\n"
+            text += textwrap.indent(textwrap.fill(row.cause, text_width() - 4), "    ") + "\n"
     return text

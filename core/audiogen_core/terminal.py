@@ -7,6 +7,9 @@ import sys
 import textwrap
 from typing import TextIO
 
+WIDEST = 80
+"""Columns of text that is laid out: longer lines are harder to read."""
+
 NARROWEST = 40
 """Columns below which a terminal breaks lines itself: words would stand alone."""
 
@@ -31,6 +34,12 @@ def fitted(text: str, stream: TextIO) -> str:
     if width < NARROWEST:
         return text
     return "".join(_broken(line, width) for line in text.splitlines(keepends=True))
+
+
+def text_width() -> int:
+    """The columns for text on standard output: `WIDEST`, or fewer on a narrower terminal."""
+    width = _width(sys.stdout)
+    return min(width, WIDEST) if width >= NARROWEST else WIDEST
 
 
 def _width(stream: TextIO) -> int:

@@ -70,6 +70,15 @@ def test_messages_break_between_words() -> None:
     assert " ".join(lines).split() == piped.err.split()
 
 
+def test_text_is_laid_out_for_a_narrow_terminal() -> None:
+    """What tells of a plugin fits a terminal of 60 columns, and is 80 columns wide elsewhere."""
+    code, lines = on_a_terminal("plugins", "show", "sampler", "k-heun", width=60, TERM="xterm")
+    piped = audiogen_process("plugins", "show", "sampler", "k-heun").out
+    assert code == 0
+    assert max(map(len, lines)) <= 60 < max(map(len, piped.splitlines())) <= 80
+    assert " ".join(lines).split() == piped.split()
+
+
 @pytest.mark.parametrize(("words", "command"), EVERY)
 def test_help_is_whole_on_a_narrow_terminal(
     words: tuple[str, ...], command: Any, audiogen: Command, monkeypatch: pytest.MonkeyPatch
