@@ -17,7 +17,7 @@ from audiogen_core.errors import (
     UsageError,
 )
 from audiogen_core.on_existing import OnExisting
-from audiogen_core.precision import Precision
+from audiogen_core.precision import Precision, Quantization
 
 if TYPE_CHECKING:
     from audiogen_core.interfaces.observer import Observer
@@ -81,6 +81,10 @@ def generate(
         typer.Option(
             help="Type of the weights, float32 by default; auto is 16 bits where they are faster."
         ),
+    ] = None,
+    quantize: Annotated[
+        Quantization | None,
+        typer.Option(help="Faster on a CPU, and less exact: the network in 8-bit integers."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cuda, mps, xpu or cpu; the best there is by default.")
@@ -162,6 +166,7 @@ def generate(
                 dtype=half_type(place)
                 if model_half
                 else choose_type(dtype or Precision.FLOAT32, place),
+                quantization=quantize,
                 max_batch=max_batch,
                 on_existing=on_existing,
                 shard=part,
