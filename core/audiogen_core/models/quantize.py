@@ -34,7 +34,7 @@ def check_quantization(device: torch.device, dtype: torch.dtype) -> None:
         )
     if dtype != torch.float32:
         raise UsageError("--quantize: int8 goes with --dtype float32, not with 16 bits")
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         raise UsageError("--quantize: this torch is built without oneDNN, which int8 needs")
 
 
