@@ -125,6 +125,8 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
             yield _text(path)
     if path := model.get("pretransform_ckpt_path"):
         yield f"autoencoder of {_text(path)}"
+    if (rounded := model.get("quantize")) is not None:
+        yield f"network in {_text(rounded)}"
 
 
 def _format(recalled: Recalled) -> Iterator[str]:
