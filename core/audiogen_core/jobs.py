@@ -13,6 +13,8 @@ from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean
 from audiogen_core.identity import Identities
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
+from audiogen_core.job import Job as Job
+from audiogen_core.joblist import JobList
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames
 from audiogen_core.options import shown, type_name, validate
@@ -23,41 +25,13 @@ from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 ValueCheck = Callable[[Any], None]
 """Raises a ValueError for a conditioning value that cannot be used."""
 
-MAX_OUTPUTS = 100_000
-"""Of one run, which makes them all in one go: they would take months."""
+MAX_OUTPUTS = 2_000_000
+"""Of one run: what is planned is kept in memory, some 150 bytes for each."""
+
+_TEXTS = frozenset({"prompt", "negative_prompt", "audio_prompt"})
 
 MAX_SECONDS = 10**9
 """More than any audio lasts, and little enough to calculate with."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One output.
-
-    Attributes:
-        index: Its position in the run, from 0.
-        copy: Which output of the same sample it is, from 0.
-        where: Where its sample stands.
-        values: The sample's conditioning values with the defaults filled in.
-        seed: Its own seed.
-        stem: Its file name without ending, unique in the run.
-        settings: How it is sampled.
-        identity: What it is made from, in one word.
-    """
-
-    index: int
-    copy: int
-    where: str
-    values: Mapping[str, Any]
-    seed: int
-    stem: str
-    settings: Settings
-    identity: str
-
-    @property
-    def negative_prompt(self) -> str | None:
-        """The negative prompt; None for an empty one."""
-        return self.values.get("negative_prompt") or None
 
 
 @dataclass(frozen=True)
@@ -69,7 +43,7 @@ class Plan:
         notes: What the user should know about them.
     """
 
-    jobs: tuple[Job, ...]
+    jobs: Sequence[Job]
     notes: tuple[str, ...]
 
 
@@ -98,11 +72,12 @@ def plan_jobs(
     names = UniqueNames()
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
-    jobs: list[Job] = []
+    jobs = JobList()
     for planned in samples:
+        values = planned.values
+        made_of = identities.made_of(values)
         for copy in range(config.generation.batch_size):
-            values = planned.values
-            seed = seeds.of(planned.seed, copy, identities.content(values))
+            seed = seeds.of(planned.seed, copy, made_of.content)
             generation = planned.settings.described(seed)
             stem = config.naming.stem(NamedJob(len(jobs), copy, values, seed, generation))
             jobs.append(
@@ -114,10 +89,10 @@ def plan_jobs(
                     seed,
                     names.claim(stem),
                     planned.settings,
-                    identities.of(values, planned.settings.complete(seed)),
+                    made_of.identity(planned.settings.text(seed)),
                 )
             )
-    return Plan(tuple(jobs), samples.notes())
+    return Plan(jobs, samples.notes())
 
 
 def form_of(config: GenerationConfig) -> dict[str, Any]:
@@ -170,9 +145,14 @@ class _Samples:
             dict.fromkeys([*DOCUMENTED_CONDITIONING, *checks, *model.default_keys.values()])
         )
         # What the model has a conditioner for is conditioning, whatever it is called.
-        self._own = [key for key in OVERRIDES if key not in self._known]
+        own = [key for key in OVERRIDES if key not in self._known]
+        self._own = frozenset(own)
+        self._of_samples = [*self._known, *own]
+        self._cut_rate = model.sample_rate if config.trims else None
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
+        # What holds for all samples is checked once: the defaults by their keys.
+        self._good_defaults: set[tuple[ValueCheck | None, str]] = set()
 
     def __iter__(self) -> Iterator[_Planned]:
         defaults = self._config.conditioning_defaults
@@ -180,11 +160,14 @@ class _Samples:
         misspelt = self._check_keys(defaults, "conditioning_defaults", self._known)
         try:
             for sample in self._few_enough():
-                own = {key: one for key, one in sample.values.items() if key in self._own}
-                given = {key: one for key, one in sample.values.items() if key not in own}
+                own: dict[str, Any] = {}
+                given = sample.values
+                if not self._own.isdisjoint(given):
+                    own = {key: one for key, one in sample.values.items() if key in self._own}
+                    given = {key: one for key, one in sample.values.items() if key not in own}
                 values = {**defaults, **given}
-                known = [*self._known, *self._own]
-                unknown = self._check_keys(given, sample.where, known, sample.key_places)
+                places = sample.key_places
+                unknown = self._check_keys(given, sample.where, self._of_samples, places)
                 self._check_values(Sample(given, sample.where), values, misspelt | unknown)
                 settings = self._settings_of(sample.where, own, values) if usable else None
                 if len(self._problems) >= MAX_PROBLEMS:
@@ -198,22 +181,13 @@ class _Samples:
             raise InputError(list(self._problems), self._config.origin, more=more)
 
     def _few_enough(self) -> Iterator[Sample]:
-        """The samples, counted before any is checked: a grid asks for billions in a few bytes."""
+        """The samples as they come, up to as many as a run may have: a grid asks for billions."""
         most = MAX_OUTPUTS // self._config.generation.batch_size
-        samples: list[Sample] = []
-        failed: InputError | None = None
-        try:
-            for sample in self._config.source.samples():
-                samples.append(sample)
-                if len(samples) > most:
-                    samples.clear()
-                    what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
-                    raise InputError(Problem("input", what))
-        except InputError as error:
-            failed = error
-        yield from samples
-        if failed is not None:
-            raise failed
+        for number, sample in enumerate(self._config.source.samples()):
+            if number == most:
+                what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
+                raise InputError(Problem("input", what))
+            yield sample
 
     def notes(self) -> tuple[str, ...]:
         seconds = self._model.samples / self._model.sample_rate
@@ -258,6 +232,8 @@ class _Samples:
     ) -> set[str | None]:
         """Returns the keys that were probably meant by unknown ones."""
         unknown = [key for key in values if key not in known]
+        if not unknown:
+            return set()
         for key in unknown:
             what = f"unknown conditioning key{did_you_mean(key, known)}; known: {listed(known)}"
             if places is not None and key in places:
@@ -269,9 +245,7 @@ class _Samples:
     def _check_values(
         self, sample: Sample, values: Mapping[str, Any], misspelt: set[str | None]
     ) -> None:
-        for key, value in values.items():
-            where = sample.where if key in sample.values else "conditioning_defaults"
-            self._check_documented(where, key, value)
+        refused = {key for key, value in values.items() if self._refuses(sample, key, value)}
         for key, check in self._checks.items():
             source = key
             if values.get(key) is None and key in self._model.default_keys:
@@ -285,52 +259,64 @@ class _Samples:
                     source,
                     "this model needs a value; give one here or in conditioning_defaults",
                 )
-            else:
+            elif source not in refused:
                 self._check_value(check, sample, source, value)
             if source == "prompt" and (negative := values.get("negative_prompt")):
                 # It takes the prompt's place in the unconditional half.
-                self._check_value(check, sample, "negative_prompt", negative)
+                if "negative_prompt" not in refused:
+                    self._check_value(check, sample, "negative_prompt", negative)
 
     def _check_value(self, check: ValueCheck, sample: Sample, key: str, value: Any) -> None:
-        if self._is_known_bad(key, value):
+        is_default = key not in sample.values
+        if is_default and (check, key) in self._good_defaults:
             return
         try:
             check(value)
         except ValueError as error:
-            where = sample.where if key in sample.values else "conditioning_defaults"
-            self._problem(where, key, str(error))
+            self._problem("conditioning_defaults" if is_default else sample.where, key, str(error))
+        else:
+            if is_default:
+                self._good_defaults.add((check, key))
 
-    def _is_known_bad(self, key: str, value: Any) -> bool:
-        """Whether a problem of the value has been found already."""
-        return _documented_problem(key, value, self._config, self._model) is not None
-
-    def _check_documented(self, where: str, key: str, value: Any) -> None:
-        if what := _documented_problem(key, value, self._config, self._model):
-            self._problem(where, key, what)
-        elif key == "seconds_total" and value is not None:
+    def _refuses(self, sample: Sample, key: str, value: Any) -> bool:
+        """Whether a value cannot be used whatever the model's conditioners are."""
+        is_default = key not in sample.values
+        if is_default and (None, key) in self._good_defaults:
+            return False
+        if what := _documented_problem(key, value, self._cut_rate):
+            self._problem("conditioning_defaults" if is_default else sample.where, key, what)
+            return True
+        if key == "seconds_total" and value is not None:
             self._longest = max(self._longest, value)
+        if is_default:
+            self._good_defaults.add((None, key))
+        return False
 
 
-def _documented_problem(
-    key: str, value: Any, config: GenerationConfig, model: ModelConfig
-) -> str | None:
-    """What is wrong with a value whatever the model's conditioners are."""
+def _documented_problem(key: str, value: Any, cut_rate: int | None) -> str | None:
+    """What is wrong with a value whatever the model's conditioners are.
+
+    Args:
+        key: Its key.
+        value: The value.
+        cut_rate: The sample rate of audio that is cut to ``seconds_total``; None where it is not.
+    """
     if value is None:
         return None
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
             return "holds half of a surrogate pair, which is no Unicode text"
-    if key in {"prompt", "negative_prompt", "audio_prompt"} and not isinstance(value, str):
+    if key in _TEXTS and not isinstance(value, str):
         return f"must be a string, not {type_name(value)}"
     if key in {"seconds_start", "seconds_total"}:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"must be a number, not {type_name(value)}"
         if not abs(value) <= MAX_SECONDS:
             return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
-        cut = key == "seconds_total" and config.trims
-        if cut and round(value * model.sample_rate) < 1:
+        cut = key == "seconds_total" and cut_rate is not None
+        if cut and round(value * cut_rate) < 1:
             return f"must be greater than 0 to cut the audio to it, not {shown(value)}"
     return None
 
