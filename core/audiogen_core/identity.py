@@ -6,9 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CHUNK = 1 << 20
 WHOLE = 64 << 20
@@ -31,7 +30,7 @@ _quoted = json.encoder.encode_basestring_ascii
 
 
 def both(values: Mapping[str, Any]) -> tuple[str, str]:
-    """The `canonical` and the `spaced` JSON of values, in a fifth of the time where all are flat."""
+    """The `canonical` and the `spaced` JSON of values, faster where all are flat."""
     pairs = []
     for key in sorted(values):
         value = values[key]
@@ -137,8 +136,7 @@ class Identities:
         return self._digests[path]
 
 
-@dataclass(frozen=True)
-class MadeOf:
+class MadeOf(NamedTuple):
     """What the outputs of a sample are made from.
 
     Attributes:

@@ -11,7 +11,7 @@ from typing import overload
 from audiogen_core.job import Job
 from audiogen_core.settings import Settings
 
-PAGE = 512
+PAGE = 256
 """How many jobs are packed together."""
 
 PAGES_AT_HAND = 4
@@ -75,4 +75,7 @@ class JobList(Sequence[Job]):
     def _unpack(self, number: int) -> Sequence[Job]:
         settings = list(self._settings)
         rows = pickle.loads(zlib.decompress(self._pages[number]))  # noqa: S301, it is our own
-        return [Job(*row[:6], settings[row[6]], row[7]) for row in rows]
+        return [
+            Job(index, copy, where, values, seed, stem, settings[kind], identity)
+            for index, copy, where, values, seed, stem, kind, identity in rows
+        ]

@@ -15,6 +15,8 @@ _RESERVED = {
     *(f"COM{n}" for n in "0123456789¹²³"), *(f"LPT{n}" for n in "0123456789¹²³"),
 }  # fmt: skip
 
+_LONGEST_RESERVED = max(map(len, _RESERVED))
+
 
 def replace_forbidden(text: str) -> str:
     r"""The text with each of ``\ / : * ? " < > |`` replaced by ``-``."""
@@ -36,7 +38,8 @@ def safe_stem(stem: str) -> str:
         stem = "".join("-" if _is_unprintable(char) else char for char in stem)
     if stem.startswith("."):
         stem = "_" + stem[1:]
-    if stem.split(".")[0].strip().upper() in _RESERVED:
+    head = stem.partition(".")[0].strip()
+    if len(head) <= _LONGEST_RESERVED and head.upper() in _RESERVED:
         stem = f"_{stem}"
     stem = shorten(stem, MAX_STEM_BYTES + 1)
     return stem if stem.strip() else "_"

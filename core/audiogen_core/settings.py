@@ -91,6 +91,11 @@ def latents_for(seconds: float, model: ModelConfig) -> int:
     return min(model.latents, -(-needed // LENGTHS) * LENGTHS)
 
 
+def _is_seed(seed: object, batch_size: int) -> bool:
+    """Whether the outputs of a sample may have this seed and those after it."""
+    return type(seed) is int and -1 <= seed <= MAX_SEED - batch_size + 1
+
+
 class SettingsBook:
     """The settings of a run's samples, each made once."""
 
@@ -114,15 +119,18 @@ class SettingsBook:
             InputError: Something is wrong, at places below the sample, or below ``generation`` for
                 one that holds nothing of its own.
         """
-        own = {key: value for key, value in own.items() if value is not None}
+        if own:
+            own = {key: value for key, value in own.items() if value is not None}
         section = self._config.generation
         latents = self._model.latents
         if section.sample_size == "auto" and seconds is not None:
             latents = latents_for(seconds, self._model)
         seed = own.get("seed", section.seed)
-        met = (latents, *((key, type(own[key]), str(own[key])) for key in own if key != "seed"))
-        if met in self._met and type(seed) is int and -1 <= seed <= MAX_SEED - section.batch_size:
-            return self._met[met], seed
+        met: tuple[object, ...] = (latents,)
+        if own:
+            met += tuple((key, type(own[key]), str(own[key])) for key in own if key != "seed")
+        if (known := self._met.get(met)) is not None and _is_seed(seed, section.batch_size):
+            return known, seed
         if own:
             section = validate(GenerationSection, {**section.model_dump(), **own})
             if problems := list(generation_problems(section)):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from audiogen_core.compact import Indexes
 from audiogen_core.errors import InputError, Problem
+from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
@@ -124,8 +126,8 @@ def settle(
     standing: Standing,
     on_existing: OnExisting,
     extension: str,
-    stems: Iterable[str],
-) -> tuple[tuple[Job, ...], frozenset[int]]:
+    planned: Iterable[Job],
+) -> tuple[Sequence[Job], Set[int]]:
     """Decides about outputs whose names are taken.
 
     Args:
@@ -133,7 +135,7 @@ def settle(
         standing: What stands where they shall.
         on_existing: What the user wants.
         extension: Of the audio files.
-        stems: The names of the whole plan, of other shards too: none of them is free.
+        planned: The whole plan, of other shards too: none of its names is free.
 
     Returns:
         The outputs, with their final names, and the indexes of those that are done.
@@ -141,23 +143,26 @@ def settle(
     Raises:
         InputError: Some may not be made.
     """
-    done: set[int] = set()
+    done = Indexes()
     in_the_way: list[Job] = []
-    taken = {same_name(stem) for stem in stems}
-    settled: list[Job] = []
-    for planned in jobs:
-        job, state = planned, standing.state(planned)
+    taken: set[str] = set()
+    renamed: dict[int, Job] = {}
+    for index, one in enumerate(jobs):
+        job, state = one, standing.state(one)
         if on_existing is OnExisting.RENAME and state is State.FOREIGN:
+            taken = taken or {same_name(other.stem) for other in planned}
             job, state = _renamed(job, standing, taken)
+            renamed[index] = job
         refused = {OnExisting.SKIP: {State.FOREIGN}, OnExisting.ERROR: set(State) - {State.FREE}}
         if state in refused.get(on_existing, ()):
             in_the_way.append(job)
         elif state is State.DONE:
             done.add(job.index)
-        settled.append(job)
     if in_the_way:
         raise InputError(_problem(in_the_way, on_existing, extension))
-    return tuple(settled), frozenset(done)
+    if renamed:
+        jobs = JobList(renamed.get(index, job) for index, job in enumerate(jobs))
+    return jobs, done
 
 
 def _renamed(job: Job, standing: Standing, taken: set[str]) -> tuple[Job, State]:
