@@ -19,7 +19,8 @@ class Job:
         where: Where its sample stands.
         values: The sample's conditioning values with the defaults filled in.
         seed: Its own seed.
-        stem: Its file name without ending, unique in the run.
+        stem: Its file name without ending, unique in the run; below the output folder, with
+            ``output.shard_dirs`` in one of its subfolders.
         settings: How it is sampled.
         identity: What it is made from, in one word.
     """

@@ -16,10 +16,10 @@ from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.job import Job as Job
 from audiogen_core.joblist import PAGE, JobList
 from audiogen_core.models.config import ModelConfig
-from audiogen_core.names import UniqueNames
+from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.seeds import Seeds
+from audiogen_core.seeds import DRAW, Seeds
 from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 
 ValueCheck = Callable[[Any], None]
@@ -43,10 +43,12 @@ class Plan:
     Attributes:
         jobs: In the order of the samples.
         notes: What the user should know about them.
+        draws: Whether seeds of some were drawn.
     """
 
     jobs: Sequence[Job]
     notes: tuple[str, ...]
+    draws: bool = False
 
 
 def plan_jobs(
@@ -75,10 +77,12 @@ def plan_jobs(
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
     jobs = JobList()
+    draws = False
     for page in samples:
+        draws |= any(one.seed == DRAW for one in page)
         for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
             jobs.append(job)
-    return Plan(jobs, samples.notes())
+    return Plan(jobs, samples.notes(), draws)
 
 
 def _jobs_of(
@@ -103,6 +107,8 @@ def _jobs_of(
         for index, (one, _, copy, seed) in enumerate(pairs, first)
     ]
     unique = [names.claim(stem) for stem in stems]
+    if (folders := config.output.shard_dirs) is not None:
+        unique = [f"{shard_dir(stem, folders)}/{stem}" for stem in unique]
     found = [made.identity(one.settings.text(seed)) for one, made, _, seed in pairs]
     for index, (one, _, copy, seed) in enumerate(pairs):
         stem, identity = unique[index], found[index]

@@ -76,6 +76,12 @@ class UniqueNames:
                 return candidate
 
 
+def shard_dir(stem: str, count: int) -> str:
+    """The subfolder of an output, of so many: always the same for names that are alike."""
+    number = hash64(same_name(stem).encode("utf-8", "surrogatepass")) % count
+    return f"{number:0{len(f'{count - 1:x}')}x}"
+
+
 def same_name(name: str) -> str:
     """Equal for names that differ in case or Unicode form only (Unicode 16, section 3.13, D145)."""
     if name.isascii():

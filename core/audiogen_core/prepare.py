@@ -191,7 +191,13 @@ def _plan(
         problems.of(check_output_names, request.folder, names)
     if plan is None or problems.found:
         raise InputError(problems.found, config.origin, more=problems.more)
-    standing = Standing(folder, config.encoder.EXTENSION, with_metadata=config.output.save_metadata)
+    output = config.output
+    standing = Standing(
+        folder,
+        config.encoder.EXTENSION,
+        with_metadata=output.save_metadata,
+        in_folders=output.shard_dirs is not None,
+    )
     jobs = _shard(plan.jobs, request.shard)
     try:
         jobs, done = settle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -43,17 +43,25 @@ class Standing:
         folder: The folder.
         extension: Of the audio files.
         with_metadata: Whether a JSON file belongs to each.
+        in_folders: Whether outputs stand in subfolders.
 
     Raises:
         OSError: The folder cannot be read.
     """
 
-    def __init__(self, folder: RunFolder, extension: str, *, with_metadata: bool) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        extension: str,
+        *,
+        with_metadata: bool,
+        in_folders: bool = False,
+    ) -> None:
         self._folder = folder
         self._extension = extension
         self._with_metadata = with_metadata
         try:
-            self._names = {path.name for path in folder.path.iterdir()}
+            self._names = set(_names_in(folder.path, in_folders=in_folders))
         except FileNotFoundError:
             self._names = set()
         # Files are written down before they stand, so that the journals are read after the names.
@@ -102,6 +110,17 @@ class Standing:
         name = f"{stem}{ending}"
         found = name if name in self._names else self._likes.get(same_name(name))
         return None if found is None else self._folder.path / found
+
+
+def _names_in(folder: Path, *, in_folders: bool) -> Iterator[str]:
+    """The names that stand in a folder; or in its subfolders, below the folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not in_folders:
+                yield entry.name
+            elif entry.is_dir() and not entry.name.startswith("."):
+                with os.scandir(entry) as inner:
+                    yield from (f"{entry.name}/{one.name}" for one in inner)
 
 
 def _described(path: Path | None) -> Record | None:
