@@ -120,6 +120,26 @@ def plan_jobs(
     return Plan(tuple(jobs), samples.notes())
 
 
+def identity_of(
+    job: Job,
+    config: GenerationConfig,
+    model: ModelConfig,
+    plugins: PluginManager,
+    identity: Mapping[str, Any],
+) -> str:
+    """What a job's output is made from, in one word, where another config says its format.
+
+    Args:
+        job: The job.
+        config: The config.
+        model: The model's config.
+        plugins: Where what they name comes from.
+        identity: What identifies the model.
+    """
+    identities = Identities(identity, form_of(config), _file_keys(model, plugins))
+    return identities.of(job.values, job.settings.complete(job.seed))
+
+
 def form_of(config: GenerationConfig) -> dict[str, Any]:
     """What is made of the audio, as JSON."""
     return {

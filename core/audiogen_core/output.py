@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from audiogen_core.batching import Batch
+from audiogen_core.config import GenerationConfig
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.interfaces.post_processor import AudioContext
+from audiogen_core.jobs import Job
 from audiogen_core.metadata import metadata
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Prepared
@@ -46,19 +49,42 @@ def write_output(
     audio = post_process(audio, config.post_processors, context)
     path = prepared.request.folder / f"{job.stem}{config.encoder.EXTENSION}"
     content = metadata(prepared, batch, index, audio.shape[-1])
-    tags = tags_of(content)
     folder.begin(path.name, job.identity)
+    output = encode(config, job, audio, rate, path, content)
+    observer.sample_done(output)
+    folder.finish(path.name, job.identity, output.metadata["output"]["bytes"])
+    return output
+
+
+def encode(
+    config: GenerationConfig,
+    job: Job,
+    audio: FloatArray,
+    sample_rate: int,
+    path: Path,
+    content: dict[str, Any],
+) -> Output:
+    """Encodes one output, and puts it in its place.
+
+    Args:
+        config: Its ``output`` says how.
+        job: What the audio was made from.
+        audio: Finite samples in [-1, 1], ``[channels, samples]``.
+        sample_rate: In hertz.
+        path: The file; what stands there is replaced.
+        content: Its metadata, which is told how large the file is.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    tags = tags_of(content)
 
     def write(file: Path) -> None:
-        config.encoder.encode(audio, rate, file, tags)
+        config.encoder.encode(audio, sample_rate, file, tags)
         # Whatever stood there, and not sooner: no metadata ever describes another audio.
         if config.output.save_metadata:
             path.with_name(f"{job.stem}.json").unlink(missing_ok=True)
 
     publish(path, write)
-    size = path.stat().st_size
-    content["output"]["bytes"] = size
-    output = Output(job, path, audio, rate, content)
-    observer.sample_done(output)
-    folder.finish(path.name, job.identity, size)
-    return output
+    content["output"]["bytes"] = path.stat().st_size
+    return Output(job, path, audio, sample_rate, content)
