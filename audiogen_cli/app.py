@@ -12,7 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import again, config, doctor, generate, models, plugins, report, show
+from audiogen_cli import again, config, doctor, embed, generate, models, plugins, report, show
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("generate")(generate.generate)
 app.command("show")(show.show)
 app.command("again")(again.again)
+app.command("embed")(embed.embed)
 app.command("doctor")(doctor.doctor)
 app.command("report")(report.report)
 app.add_typer(plugins.app, name="plugins")

@@ -33,6 +33,9 @@ from audiogen_core.registry import KINDS, Kind, Origin, Registry
 from audiogen_core.strict_json import parse_json
 from audiogen_core.strict_toml import parse_toml
 from audiogen_core.strict_yaml import parse_yaml
+from audiogen_core.tags import Tags
+from audiogen_core.testing.encoders import tones
+from audiogen_core.testing.tiny_clap import write_tiny_clap
 from tests import docs_tables
 from tests.conftest import Command, fresh_environment, local_model, run_in
 
@@ -300,7 +303,7 @@ def test_a_page_s_plugin_makes_audio(kind: Kind, in_folder: Path, tiny_model: Pa
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if not docs_tables.in_config(kind)], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS if kind.options == "config"], ids=lambda kind: kind.name
 )
 def test_a_page_s_model_part_takes_its_config(kind: Kind, in_folder: Path) -> None:
     """The part of a model config that a page shows is valid for the plugin that it defines."""
@@ -382,6 +385,25 @@ def test_commands_without_a_config_work(page: str, audiogen: Command, in_folder:
     """One after the other in one folder, they exit with 0, with the default model."""
     commands = [one for one in commands_of(ROOT / page)
                 if one[0] in {"show", "again"} or "--prompt" in one]  # fmt: skip
+    assert commands
+    for arguments in commands:
+        result = audiogen(*arguments)
+        assert (result.code, bool(result.out)) == (0, True), result.err
+
+
+@pytest.mark.parametrize("page", ["docs/embed.md", "docs/plugins/embedders.md"])
+def test_commands_that_embed_work(
+    page: str, audiogen: Command, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the page's own plugins, and a tiny model in the place of those on the Hub."""
+    plugins = with_plugins_of(ROOT / page, in_folder)
+    monkeypatch.setattr("audiogen_core.plugin_manager.installed_plugins", lambda: plugins)
+    clap = write_tiny_clap(in_folder / "laion" / "clap-htsat-unfused")
+    (in_folder / "laion" / "larger_clap_music").symlink_to(clap)
+    for name in ("loop.flac", "voice.mp3"):
+        encoder = next(one for one in plugins.encoders.classes() if name.endswith(one.EXTENSION))()
+        encoder.encode(tones(2), 44100, in_folder / name, Tags())
+    commands = [one for one in commands_of(ROOT / page) if one[0] == "embed"]
     assert commands
     for arguments in commands:
         result = audiogen(*arguments)
