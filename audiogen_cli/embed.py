@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiogen_core.errors import EXIT_SOME_FAILED, InputError, Problem, UsageError
+from audiogen_core.errors import EXIT_SOME_FAILED, AudiogenError, InputError, Problem
+from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.interfaces.embedder import Embedder
@@ -56,7 +57,8 @@ def embed(
     """Make .npy audio prompts from audio files, for models that take such embeddings.
 
     The paths of the written files go to standard output, everything else to standard error. Exit
-    codes: 0 all written or there already, 2 wrong usage, 3 some files failed.
+    codes: 0 all written or there already, 1 nothing could be written any more, 2 wrong usage, 3
+    some files failed.
     """
     # Not at the top, for the sake of --help.
     from audiogen_core.embedding import targets
@@ -65,7 +67,7 @@ def embed(
     overrides = Overrides([parse_setting(text) for text in settings or ()])
     made = _embedder(embedder, overrides)
     paths = targets(files, out)
-    left = [path for path in paths if overwrite or not path.exists()]
+    left = {path for path in paths if overwrite or not path.exists()}
     if left:
         _load(made, device, overrides)
     rows = []
@@ -96,7 +98,7 @@ def _embedder(name: str, overrides: Overrides) -> Embedder:
 
 
 def _load(embedder: Embedder, device: str | None, overrides: Overrides) -> None:
-    sys.stderr.write(f"loading {embedder.NAME}\n")
+    tell(f"loading {embedder.NAME}")
     # Only now what takes seconds to import.
     from audiogen_core.devices import choose_device
     from audiogen_core.downloads import unreported
@@ -119,7 +121,7 @@ def _row(embedder: Embedder, file: Path, path: Path) -> Row:
     try:
         write_embedding(path, embedding)
     except OSError as error:
-        raise UsageError(f"--out: '{path}' cannot be written: {error.strerror}") from None
+        raise AudiogenError(f"'{path}' cannot be written: {error.strerror}") from None
     return Row(str(file), str(path), "written", embedding.shape)
 
 
@@ -129,7 +131,7 @@ def _tell(row: Row, *, as_json: bool) -> None:
     elif row.status == "written":
         sys.stdout.write(f"{row.path}\n")
     elif row.status == "skipped":
-        sys.stderr.write(f"note: {row.path} stands already; --overwrite makes it again\n")
+        tell(f"note: {row.path} stands already; --overwrite makes it again")
     if row.status == "failed":
-        sys.stderr.write(f"failed: {row.file}: {row.cause}\n")
+        tell(f"failed: {row.file}: {row.cause}")
     sys.stdout.flush()

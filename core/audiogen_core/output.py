@@ -47,12 +47,15 @@ def write_output(
     rate = prepared.model.config.sample_rate
     context = AudioContext(rate, job.values, lambda what: observer.note(f"{job.stem}: {what}"))
     audio = post_process(audio, config.post_processors, context)
-    path = prepared.request.folder / f"{job.stem}{config.encoder.EXTENSION}"
+    name = f"{job.stem}{config.encoder.EXTENSION}"
+    path = prepared.request.folder / name
     content = metadata(prepared, batch, index, audio.shape[-1])
-    folder.begin(path.name, job.identity)
-    output = encode(config, job, audio, rate, path, content)
+    folder.begin(name, job.identity)
+    if config.output.shard_dirs is not None:
+        path.parent.mkdir(exist_ok=True)
+    output = encode(config, job, audio, rate, prepared.request.folder, content)
     observer.sample_done(output)
-    folder.finish(path.name, job.identity, output.metadata["output"]["bytes"])
+    folder.finish(name, job.identity, output.metadata["output"]["bytes"])
     return output
 
 
@@ -61,30 +64,31 @@ def encode(
     job: Job,
     audio: FloatArray,
     sample_rate: int,
-    path: Path,
+    folder: Path,
     content: dict[str, Any],
 ) -> Output:
-    """Encodes one output, and puts it in its place.
+    """Encodes one output, and puts it in its place; what stands there is replaced.
 
     Args:
         config: Its ``output`` says how.
-        job: What the audio was made from.
+        job: What the audio was made from; the name of the file is its ``stem``.
         audio: Finite samples in [-1, 1], ``[channels, samples]``.
         sample_rate: In hertz.
-        path: The file; what stands there is replaced.
+        folder: Where the file goes.
         content: Its metadata, which is told how large the file is.
 
     Raises:
         OSError: It cannot be written.
     """
+    path = folder / f"{job.stem}{config.encoder.EXTENSION}"
     tags = tags_of(content)
 
     def write(file: Path) -> None:
         config.encoder.encode(audio, sample_rate, file, tags)
         # Whatever stood there, and not sooner: no metadata ever describes another audio.
         if config.output.save_metadata:
-            path.with_name(f"{job.stem}.json").unlink(missing_ok=True)
+            (folder / f"{job.stem}.json").unlink(missing_ok=True)
 
-    publish(path, write)
+    publish(path, write, folder)
     content["output"]["bytes"] = path.stat().st_size
     return Output(job, path, audio, sample_rate, content)

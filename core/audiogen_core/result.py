@@ -104,13 +104,13 @@ class Result:
             self.audio.shape[-1],
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = encode(config, job, self.audio, self.sample_rate, path, content)
+        made = encode(config, job, self.audio, self.sample_rate, path.parent, content)
         if metadata:
             planned.plugins.observers.load(SWITCHES["save_metadata"])().sample_done(made)
         return path
 
     def _encoder(self, path: Path, file_format: str | None) -> Encoder:
-        ending = path.suffix.lower()
+        ending = path.suffix
         own, encoders = self._planned.request.config.encoder, self._planned.plugins.encoders
         if file_format is None:
             of_ending = self._with_ending(ending)

@@ -50,7 +50,9 @@ def test_a_model_is_conditioned_by_what_it_makes(
     assert [(row["status"], row["shape"]) for row in rows] == [("written", [4, 3]),
                                                                ("written", [1, 3])]  # fmt: skip
     assert np.array_equal(np.load(out / "long.npy")[::2], long[:2])
-    samples = [{"audio_prompt": str(out / f"{name}.npy")} for name in ("long", "short")]
+    samples = [
+        {"prompt": "wind", "audio_prompt": str(out / f"{name}.npy")} for name in ("long", "short")
+    ]
     config = write_config(input={"type": "config", "samples": samples})
     result = audiogen("generate", "--generation-config", config, *local_model(model))
     assert result.code == 0, result.err

@@ -41,7 +41,7 @@ class DefaultSource(LocalSource):
         """Which model it is, where the user named none."""
         if self._named:
             return None
-        return f"no model named: using {NAME}, the small one that ships with audiogen"
+        return f"no model named: using {NAME}, which ships with audiogen"
 
 
 def suggested(source: ModelSource) -> Mapping[str, Any]:

@@ -7,6 +7,8 @@ neighbours in a batch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +34,7 @@ def check_quantization(device: torch.device, dtype: torch.dtype) -> None:
         )
     if dtype != torch.float32:
         raise UsageError("--quantize: int8 goes with --dtype float32, not with 16 bits")
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         raise UsageError("--quantize: this torch is built without oneDNN, which int8 needs")
 
 
@@ -71,7 +73,7 @@ class QuantizedLinear(nn.Module):
         """``[batch, ..., in]`` to ``[batch, ..., out]``, float32."""
         if len(x) == 1:
             return self._one(x)
-        return torch.cat([self._one(sample) for sample in x.split(1)])
+        return torch.cat([self._one(sample[None]) for sample in x])
 
     def _one(self, x: Tensor) -> Tensor:
         """``[..., in]``, which share a scale."""
@@ -91,5 +93,5 @@ class QuantizedLinear(nn.Module):
 
 def _has_vnni() -> bool:
     # Older versions of torch do not tell; then nothing is certain.
-    able = getattr(torch.cpu, "get_capabilities", dict)()
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(able.get(name) for name in ("avx512_vnni", "avx_vnni"))

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_model
 
 from audiogen_core.torchaudio_shim import import_torchaudio
 
@@ -45,7 +46,10 @@ def write_tiny_clap(folder: Path, dim: int = 3) -> Path:
         )
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            ClapModel(config).save_pretrained(folder)
+            model = ClapModel(config)
+        # Not by transformers, which would show how it goes.
+        config.save_pretrained(folder)
+        save_model(model, str(folder / "model.safetensors"), metadata={"format": "pt"})
         extractor = ClapFeatureExtractor(
             feature_size=16, sampling_rate=16000, hop_length=160, max_length_s=1,
             fft_window_size=512, frequency_max=8000, truncation="rand_trunc",
