@@ -2,11 +2,13 @@
 
 In a script::
 
-from audiogen_core import Generator
+    from audiogen_core import Generator
 
-generator = Generator.load()
-for result in generator.generate(["rising siren", "kick drum"], seed=1):
-result.save(f"{result.name}.flac")
+    generator = Generator.load()
+    for result in generator.generate(["rising siren", "kick drum"], seed=1):
+        result.save(f"{result.name}.flac")
+
+Only what a loop asks for is made, in the thread that asks.
 """
 
 from __future__ import annotations
