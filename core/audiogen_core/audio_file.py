@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -45,7 +45,7 @@ def check_audio_file(path: Path) -> None:
         pass
 
 
-def audio_blocks(path: Path, sample_rate: int, channels: int) -> Iterator[FloatArray]:
+def audio_blocks(path: Path, sample_rate: int, channels: int) -> Generator[FloatArray, None, None]:
     """The audio of a file at a rate and with channels of one's own choice.
 
     Args:

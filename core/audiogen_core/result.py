@@ -61,7 +61,8 @@ class Result:
     @property
     def seconds(self) -> float:
         """How long it is."""
-        return self.audio.shape[-1] / self.sample_rate
+        samples: int = self.audio.shape[-1]
+        return samples / self.sample_rate
 
     @property
     def name(self) -> str:

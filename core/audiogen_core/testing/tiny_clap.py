@@ -35,7 +35,7 @@ def write_tiny_clap(folder: Path, dim: int = 3) -> Path:
         audio = ClapAudioConfig(
             num_mel_bins=16, window_size=4, spec_size=64, patch_size=4, patch_stride=[4, 4],
             patch_embeds_hidden_size=8, depths=[1, 1], num_attention_heads=[1, 1], hidden_size=16,
-            num_hidden_layers=2, freq_ratio=4, projection_dim=dim, projection_hidden_size=dim,
+            num_hidden_layers=2, projection_dim=dim,
         )  # fmt: skip
         text = ClapTextConfig(
             vocab_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
