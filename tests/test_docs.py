@@ -48,6 +48,9 @@ NEEDS_NO_MODEL = {"config", "doctor", "models", "plugins"}
 ON_THE_HUB = "stabilityai/"
 """What the names of models in examples begin with that would have to be downloaded."""
 
+EMBEDDING = ["docs/embed.md", "docs/plugins/embedders.md"]
+"""Pages whose commands embed audio files."""
+
 SESSIONS = [
     "README.md",
     "docs/again.md",
@@ -410,7 +413,7 @@ def test_a_session_works(page: str, audiogen: Command, in_folder: Path, tiny_mod
 
 def test_every_command_is_run() -> None:
     """No command in the documentation is left out of these tests, but for those with downloads."""
-    run = [arguments for page in SESSIONS for arguments in session_of(page)]
+    run = [arguments for page in [*SESSIONS, *EMBEDDING] for arguments in session_of(page)]
     left = [
         f"{path.relative_to(ROOT)}: audiogen {' '.join(arguments)}"
         for path, arguments in (one.values for one in COMMANDS)
@@ -422,7 +425,7 @@ def test_every_command_is_run() -> None:
     assert not left
 
 
-@pytest.mark.parametrize("page", ["docs/embed.md", "docs/plugins/embedders.md"])
+@pytest.mark.parametrize("page", EMBEDDING)
 def test_commands_that_embed_work(
     page: str, audiogen: Command, in_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
