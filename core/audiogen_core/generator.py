@@ -13,8 +13,6 @@ Only what a loop asks for is made, in the thread that asks.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +22,9 @@ from typing import Any, Self, TypeAlias, TypeVar
 
 import torch
 
+from audiogen_core.asked import Named, What, asked_config, named_values
 from audiogen_core.cancelling import Cancelling
-from audiogen_core.config import GenerationConfig, parse_config
-from audiogen_core.config_file import read_config_file
+from audiogen_core.config import GenerationConfig
 from audiogen_core.default_model import suggested
 from audiogen_core.devices import choose_device, choose_type, name_of
 from audiogen_core.errors import UsageError, did_you_mean, listed
@@ -38,15 +36,11 @@ from audiogen_core.models.wanted import WantedModel
 from audiogen_core.observer import Observers
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.outcome import Outcome
-from audiogen_core.overrides import Override, Overrides, parse_setting
+from audiogen_core.overrides import Overrides
 from audiogen_core.pipeline import run
 from audiogen_core.plugin_manager import PluginManager, installed_plugins
 from audiogen_core.precision import Precision, Quantization
 from audiogen_core.prepare import Request, plan_without_folder
-from audiogen_core.strict_data import Refused, check_data
-
-What: TypeAlias = str | Sequence[str | Mapping[str, Any]] | Mapping[str, Any] | os.PathLike[str]
-"""A prompt, a list of prompts or samples, a generation config, or the path of one."""
 
 StrPath: TypeAlias = str | os.PathLike[str]
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
@@ -179,7 +173,7 @@ class Generator:
         Raises:
             InputError: Something is wrong, with every place and what is allowed.
         """
-        named = _named(steps, cfg_scale, seed, seconds, sampler)
+        named = named_values(steps, cfg_scale, seed, seconds, sampler)
         config, overrides = self._config(what, named, settings)
         with overrides.explained():
             request = self._request(config, max_batch)
@@ -225,7 +219,7 @@ class Generator:
         Raises:
             InputError: Something is wrong; nothing was written.
         """
-        named = _named(steps, cfg_scale, seed, seconds, sampler)
+        named = named_values(steps, cfg_scale, seed, seconds, sampler)
         if folder is not None:
             named["output.output_dir"] = ("folder", os.fspath(folder))
         config, overrides = self._config(what, named, settings)
@@ -240,42 +234,9 @@ class Generator:
         return outcome
 
     def _config(
-        self,
-        what: What,
-        named: Mapping[str, tuple[str, Any]],
-        settings: Mapping[str, Any] | None,
+        self, what: What, named: Named, settings: Mapping[str, Any] | None
     ) -> tuple[GenerationConfig, Overrides]:
-        """The config, and what in it comes from arguments."""
-        origin = ""
-        if isinstance(what, str):
-            what = [what]
-        if isinstance(what, os.PathLike):
-            origin = os.fspath(what)
-            data = read_config_file(Path(what))
-        elif isinstance(what, Mapping):
-            data = check_data(_plain(what), origin, "generation config")
-        else:
-            samples = [{"prompt": one} if isinstance(one, str) else one for one in what]
-            given = {"input": {"type": "config", "samples": samples}}
-            data = check_data(
-                _plain({**suggested(self._wanted.source), **given}), origin, "generation config"
-            )
-        overrides = Overrides(
-            [
-                *(
-                    Override(tuple(path.split(".")), _plain(value), f"{name}={value}")
-                    for path, (name, value) in named.items()
-                    if value is not None
-                ),
-                *(
-                    parse_setting(f"{path}={json.dumps(_plain(value))}", "settings")
-                    for path, value in (settings or {}).items()
-                ),
-            ]
-        )
-        data = overrides.applied(data)
-        with overrides.explained():
-            return parse_config(data, self._plugins, origin), overrides
+        return asked_config(what, named, settings, suggested(self._wanted.source), self._plugins)
 
     def _request(
         self,
@@ -298,23 +259,6 @@ class Generator:
         )
 
 
-def _named(
-    steps: int | None,
-    cfg_scale: float | None,
-    seed: int | None,
-    seconds: float | None,
-    sampler: str | None,
-) -> dict[str, tuple[str, Any]]:
-    """What has an argument of its own, by its place in a config: the argument, and the value."""
-    return {
-        "generation.steps": ("steps", steps),
-        "generation.cfg_scale": ("cfg_scale", cfg_scale),
-        "generation.seed": ("seed", seed),
-        "conditioning_defaults.seconds_total": ("seconds", seconds),
-        "generation.sampler_type": ("sampler", sampler),
-    }
-
-
 def _path(path: StrPath | None) -> Path | None:
     return None if path is None else Path(path)
 
@@ -326,16 +270,3 @@ def _choice(choices: type[ChoiceT], argument: str, name: str) -> ChoiceT:
         raise UsageError(
             f"{argument}: '{name}' is none of {listed(choices)}{did_you_mean(name, choices)}"
         ) from None
-
-
-def _plain(value: Any) -> Any:
-    """Python's values as JSON has them: mappings, sequences and paths, and no number like NaN."""
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return Refused(f"is {value}, which is no finite number")
-    return value
