@@ -55,6 +55,10 @@ SESSIONS = [
 """Pages whose commands make audio, with the default model or a tiny one."""
 
 
+FENCED = r'^```(\w*)(?: title="([^"\n]+)")?\n(.*?)^```$'
+"""A fenced block with its language and its file, in the one way that the site understands."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block: its language, the file that it is to be written to, and its text."""
@@ -78,10 +82,10 @@ def blocks_of(path: Path) -> list[Block]:
             name,
             text.count("\n", 0, found.start(3)) + 1,
             found[1],
-            found[2].strip(),
+            found[2] or "",
             found[3],
         )
-        for found in re.finditer(r"^```(\w*)([^\n]*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        for found in re.finditer(FENCED, text, re.DOTALL | re.MULTILINE)
     ]
 
 
