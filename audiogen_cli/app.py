@@ -12,7 +12,18 @@ from typing import Annotated, TextIO
 import typer
 
 import audiogen_core
-from audiogen_cli import again, config, doctor, generate, models, plugins, report, show
+from audiogen_cli import (
+    again,
+    config,
+    doctor,
+    generate,
+    manifest,
+    models,
+    plan,
+    plugins,
+    report,
+    show,
+)
 from audiogen_cli.help import App
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
@@ -23,9 +34,11 @@ app = App(
     name="audiogen",
 )
 app.command("generate")(generate.generate)
+app.command("plan")(plan.plan_of(generate.generate))
 app.command("show")(show.show)
 app.command("again")(again.again)
 app.command("doctor")(doctor.doctor)
+app.command("manifest")(manifest.manifest)
 app.command("report")(report.report)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(config.app, name="config")

@@ -109,6 +109,15 @@ def generate(
         typer.Option(metavar="I/N", help="Make every N-th sample from the I-th, 1/1 to N/N."),
     ] = None,
     play: Play = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Show a plan as JSON: its sums, then an output a line.")
+    ] = False,
+    measured: Annotated[
+        bool, typer.Option("--measure", help="Load the model for a plan, and time some steps.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Generate audio from prompts or a generation config.
@@ -122,6 +131,7 @@ def generate(
     and effects of up to four seconds.
     """
     # Not at the top, for the sake of --help.
+    from audiogen_cli.plan import show_plan
     from audiogen_cli.playing import Playback
     from audiogen_cli.reading import build_config, read_config
     from audiogen_core.interrupts import stoppable
@@ -131,6 +141,8 @@ def generate(
         raise UsageError(NOTHING_TO_GENERATE)
     if model_half and dtype is not None:
         raise UsageError("--model-half and --dtype exclude each other")
+    if (as_json or measured) and not dry_run:
+        raise UsageError("--json and --measure go with --dry-run, or with audiogen plan")
     part = _shard(shard)
     overrides = _overrides(prompts, file_format, out, seconds, settings)
     source = model_source(pretrained_name, revision, model_config, ckpt_path)
@@ -166,6 +178,9 @@ def generate(
                 retry_failed=retry_failed,
                 new_seeds=new_seeds,
             )
+            if dry_run:
+                show_plan(request, plugins, progress, as_json=as_json, measured=measured)
+                return
             outcome = run(request, plugins, observers)
     except KeyboardInterrupt:
         tell("interrupted: nothing was made yet")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 from audiogen_core.jobs import Job
 from audiogen_core.settings import Settings
@@ -79,7 +80,38 @@ class Place:
         )
 
 
-def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[Batch]:
+class Batches(Sequence[Batch]):
+    """Batches, put together where they are read: those of a million outputs are not kept.
+
+    Args:
+        jobs: The outputs of a run.
+        places: Where they stand among the jobs, in the order of the batches.
+        ends: Where among the places each batch ends.
+    """
+
+    def __init__(self, jobs: Sequence[Job], places: array[int], ends: array[int]) -> None:
+        self._jobs = jobs
+        self._places = places
+        self._ends = ends
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, number: int) -> Batch: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Batch]: ...
+    def __getitem__(self, number: int | slice) -> Batch | list[Batch]:
+        """A batch; or of a slice, those in it."""
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        number = range(len(self))[number]
+        start = self._ends[number - 1] if number else 0
+        places = self._places[start : self._ends[number]]
+        return Batch.of(tuple(self._jobs[place] for place in places))
+
+
+def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> Batches:
     """Batches of as many samples as the limit allows.
 
     The outputs of one sample always stay together. Samples with the same settings go together
@@ -89,20 +121,53 @@ def make_batches(jobs: Sequence[Job], limit: Callable[[Settings], int]) -> list[
         jobs: The outputs of a run.
         limit: How many outputs of the same settings may be sampled together.
     """
-    groups: dict[Settings, list[tuple[Job, ...]]] = {}
-    for sample in _by_sample(jobs):
-        groups.setdefault(sample[0].settings, []).append(sample)
-    batches: list[Batch] = []
-    for settings, samples in groups.items():
-        most, current = limit(settings), samples[0]
-        for sample in samples[1:]:
-            if len(current) + len(sample) > most:
-                batches.append(Batch.of(current))
-                current = sample
-            else:
-                current += sample
-        batches.append(Batch.of(current))
-    return batches
+    groups: dict[Settings, _Group] = {}
+    for place, job in enumerate(jobs):
+        if (group := groups.get(job.settings)) is None:
+            group = groups[job.settings] = _Group(limit(job.settings))
+        group.add(place, job)
+    places, ends = array("I"), array("I")
+    for group in groups.values():
+        group.close()
+        ends.extend(len(places) + end for end in group.ends)
+        places.extend(group.places)
+    return Batches(jobs, places, ends)
+
+
+class _Group:
+    """The outputs with the same settings, divided as they come.
+
+    Args:
+        most: How many may be sampled together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.places = array("I")
+        self.ends = array("I")
+        self._sample: int | None = None
+        self._sample_start = 0
+        self._batch_start = 0
+
+    def add(self, place: int, job: Job) -> None:
+        """Adds an output, after the others of its sample."""
+        if job.index - job.copy != self._sample:
+            self._end_sample()
+            self._sample = job.index - job.copy
+        self.places.append(place)
+
+    def close(self) -> None:
+        """Ends the last batch."""
+        self._end_sample()
+        self.ends.append(len(self.places))
+
+    def _end_sample(self) -> None:
+        """Begins a batch with the last sample where the one before has no room for it."""
+        is_first = self._sample_start == self._batch_start
+        if not is_first and len(self.places) - self._batch_start > self._most:
+            self.ends.append(self._sample_start)
+            self._batch_start = self._sample_start
+        self._sample_start = len(self.places)
 
 
 def _by_sample(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:

@@ -32,6 +32,9 @@ MAX_SEED = 2**63 - 1
 MAX_CHAIN = 100
 """Post-processors or observers of one run."""
 
+MAX_SHARD_DIRS = 65_536
+"""A folder with more folders is no better than one with many files."""
+
 T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound=PluginOptions)
 
@@ -100,6 +103,12 @@ class OutputSection(PluginOptions):
         [], max_length=MAX_CHAIN, description="Observers, told how the run goes."
     )
     report: bool = Field(False, description="Whether to make report.html, a page to listen with.")
+    manifest: Literal["jsonl", "parquet"] | None = Field(
+        None, description="A list of all outputs with their metadata, in this format."
+    )
+    shard_dirs: int | None = Field(
+        None, ge=2, le=MAX_SHARD_DIRS, description="How many subfolders outputs are spread over."
+    )
 
     @field_validator("output_dir")
     @classmethod
@@ -428,6 +437,9 @@ def _post_processors(
 SWITCHES = {"save_metadata": "metadata", "report": "report"}
 """The keys of ``output`` that switch observers on, each with the observer's name."""
 
+MANIFEST = "manifest"
+"""The observer that ``output.manifest`` switches on, and gives its format."""
+
 
 def _observers(
     output: OutputSection, plugins: PluginManager, checks: _Checks
@@ -442,6 +454,10 @@ def _observers(
         if getattr(output, key) and name not in {one.NAME for one in built}:
             switched = _from_name(registry, name, f"output.{key}", checks)
             built += [] if switched is None else [switched]
+    if output.manifest is not None and MANIFEST not in {one.NAME for one in built}:
+        manifest: dict[str, Any] = {"name": MANIFEST, "format": output.manifest}
+        listing = _from_name(registry, manifest, "output.manifest", checks)
+        built += [] if listing is None else [listing]
     return tuple(built)
 
 

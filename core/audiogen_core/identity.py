@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CHUNK = 1 << 20
 WHOLE = 64 << 20
@@ -18,10 +19,41 @@ PLACES = ("model_config", "ckpt_path", "pretransform_ckpt_path", "path")
 """What the metadata says of where a model stands; beside it a fingerprint says what it is."""
 
 
+canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode
+"""The JSON of a value that its digest is made from: sorted keys, ASCII, no spaces."""
+
+
+spaced = json.JSONEncoder(sort_keys=True).encode
+"""The JSON of a value that drawn seeds depend on: the same with spaces."""
+
+_quoted = json.encoder.encode_basestring_ascii
+
+
+def both(values: Mapping[str, Any]) -> tuple[str, str]:
+    """The `canonical` and the `spaced` JSON of values, faster where all are flat."""
+    pairs = []
+    for key in sorted(values):
+        value = values[key]
+        kind = type(value)
+        if kind is str:
+            text = _quoted(value)
+        elif kind is int:
+            text = str(value)
+        elif kind is float and math.isfinite(value):
+            text = repr(value)
+        elif value is None:
+            text = "null"
+        else:
+            return canonical(values), spaced(values)
+        pairs.append((_quoted(key), text))
+    close = ",".join([f"{key}:{text}" for key, text in pairs])
+    apart = ", ".join([f"{key}: {text}" for key, text in pairs])
+    return f"{{{close}}}", f"{{{apart}}}"
+
+
 def digest(value: Any) -> str:
     """The SHA-256 of a value's JSON, with sorted keys."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def content_digest(path: Path) -> str:
@@ -78,37 +110,51 @@ class Identities:
     """
 
     def __init__(self, model: Mapping[str, Any], form: Any, files: Collection[str]) -> None:
-        self._common = digest([without_places(model), form])
+        self._common = canonical(digest([without_places(model), form]))
         self._files = files
         self._digests: dict[str, str] = {}
 
-    def of(self, values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-        """The identity of an output.
+    def made_of(self, values: Mapping[str, Any]) -> MadeOf:
+        """What the outputs of a sample are made from.
 
         Args:
             values: The conditioning.
-            settings: How it is sampled, with its seed.
 
         Raises:
             OSError: A file cannot be read.
         """
-        return digest([self._common, self.content(values), settings])[:32]
-
-    def content(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The conditioning with the content of files in place of their paths.
-
-        Raises:
-            OSError: A file cannot be read.
-        """
-        return {
-            key: self._digest(value) if key in self._files and value is not None else value
-            for key, value in values.items()
-        }
+        content = dict(values)
+        for key in self._files:
+            if content.get(key) is not None:
+                content[key] = self._digest(content[key])
+        text, apart = both(content)
+        return MadeOf(apart, f"[{self._common},{text},")
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:
             self._digests[path] = content_digest(Path(path))
         return self._digests[path]
+
+
+class MadeOf(NamedTuple):
+    """What the outputs of a sample are made from.
+
+    Attributes:
+        content: The `spaced` JSON of the conditioning, with the content of files in place of their
+            paths.
+        text: The beginning of the JSON that identities are the digest of.
+    """
+
+    content: str
+    text: str
+
+    def identity(self, settings: str) -> str:
+        """The identity of an output.
+
+        Args:
+            settings: The `canonical` JSON of how it is sampled, with its seed.
+        """
+        return hashlib.sha256(f"{self.text}{settings}]".encode()).hexdigest()[:32]
 
 
 def without_places(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
@@ -13,51 +13,27 @@ from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean
 from audiogen_core.identity import Identities
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
+from audiogen_core.job import Job as Job
+from audiogen_core.joblist import PAGE, JobList
 from audiogen_core.models.config import ModelConfig
-from audiogen_core.names import UniqueNames
+from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.seeds import Seeds
+from audiogen_core.seeds import DRAW, Seeds
 from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 
 ValueCheck = Callable[[Any], None]
 """Raises a ValueError for a conditioning value that cannot be used."""
 
-MAX_OUTPUTS = 100_000
-"""Of one run, which makes them all in one go: they would take months."""
+MAX_OUTPUTS = 2_000_000
+"""Of one run: what is planned is kept in memory, some 150 bytes for each."""
+
+_TEXTS = frozenset({"prompt", "negative_prompt", "audio_prompt"})
+
+_NONE: Set[str] = frozenset()
 
 MAX_SECONDS = 10**9
 """More than any audio lasts, and little enough to calculate with."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One output.
-
-    Attributes:
-        index: Its position in the run, from 0.
-        copy: Which output of the same sample it is, from 0.
-        where: Where its sample stands.
-        values: The sample's conditioning values with the defaults filled in.
-        seed: Its own seed.
-        stem: Its file name without ending, unique in the run.
-        settings: How it is sampled.
-        identity: What it is made from, in one word.
-    """
-
-    index: int
-    copy: int
-    where: str
-    values: Mapping[str, Any]
-    seed: int
-    stem: str
-    settings: Settings
-    identity: str
-
-    @property
-    def negative_prompt(self) -> str | None:
-        """The negative prompt; None for an empty one."""
-        return self.values.get("negative_prompt") or None
 
 
 @dataclass(frozen=True)
@@ -67,10 +43,12 @@ class Plan:
     Attributes:
         jobs: In the order of the samples.
         notes: What the user should know about them.
+        draws: Whether seeds of some were drawn.
     """
 
-    jobs: tuple[Job, ...]
+    jobs: Sequence[Job]
     notes: tuple[str, ...]
+    draws: bool = False
 
 
 def plan_jobs(
@@ -98,26 +76,43 @@ def plan_jobs(
     names = UniqueNames()
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
-    jobs: list[Job] = []
-    for planned in samples:
-        for copy in range(config.generation.batch_size):
-            values = planned.values
-            seed = seeds.of(planned.seed, copy, identities.content(values))
-            generation = planned.settings.described(seed)
-            stem = config.naming.stem(NamedJob(len(jobs), copy, values, seed, generation))
-            jobs.append(
-                Job(
-                    len(jobs),
-                    copy,
-                    planned.where,
-                    values,
-                    seed,
-                    names.claim(stem),
-                    planned.settings,
-                    identities.of(values, planned.settings.complete(seed)),
-                )
-            )
-    return Plan(tuple(jobs), samples.notes())
+    jobs = JobList()
+    draws = False
+    for page in samples:
+        draws |= any(one.seed == DRAW for one in page)
+        for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
+            jobs.append(job)
+    return Plan(jobs, samples.notes(), draws)
+
+
+def _jobs_of(
+    samples: Sequence[_Planned],
+    first: int,
+    config: GenerationConfig,
+    names: UniqueNames,
+    seeds: Seeds,
+    identities: Identities,
+) -> Iterator[Job]:
+    """The outputs of some samples, stage by stage: the code of each fits a processor's caches."""
+    made_of = [identities.made_of(one.values) for one in samples]
+    outputs = [
+        (one, made, copy)
+        for one, made in zip(samples, made_of, strict=True)
+        for copy in range(config.generation.batch_size)
+    ]
+    drawn = [seeds.of(one.seed, copy, made.content) for one, made, copy in outputs]
+    pairs = [(*output, seed) for output, seed in zip(outputs, drawn, strict=True)]
+    stems = [
+        config.naming.stem(NamedJob(index, copy, one.values, seed, one.settings.described(seed)))
+        for index, (one, _, copy, seed) in enumerate(pairs, first)
+    ]
+    unique = [names.claim(stem) for stem in stems]
+    if (folders := config.output.shard_dirs) is not None:
+        unique = [f"{shard_dir(stem, folders)}/{stem}" for stem in unique]
+    found = [made.identity(one.settings.text(seed)) for one, made, _, seed in pairs]
+    for index, (one, _, copy, seed) in enumerate(pairs):
+        stem, identity = unique[index], found[index]
+        yield Job(first + index, copy, one.where, one.values, seed, stem, one.settings, identity)
 
 
 def form_of(config: GenerationConfig) -> dict[str, Any]:
@@ -142,8 +137,7 @@ def _file_keys(model: ModelConfig, plugins: PluginManager) -> set[str]:
     return ids | {model.default_keys[key] for key in ids if key in model.default_keys}
 
 
-@dataclass(frozen=True)
-class _Planned:
+class _Planned(NamedTuple):
     """A checked sample: its conditioning values, and how it is drawn."""
 
     where: str
@@ -170,48 +164,78 @@ class _Samples:
             dict.fromkeys([*DOCUMENTED_CONDITIONING, *checks, *model.default_keys.values()])
         )
         # What the model has a conditioner for is conditioning, whatever it is called.
-        self._own = [key for key in OVERRIDES if key not in self._known]
+        own = [key for key in OVERRIDES if key not in self._known]
+        self._own = frozenset(own)
+        self._of_samples = [*self._known, *own]
+        self._cut_rate = model.sample_rate if config.trims else None
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
+        # What holds for all samples is checked once.
+        self._good_defaults: set[tuple[ValueCheck, str]] = set()
+        found = {
+            key: _documented_problem(key, value, self._cut_rate)
+            for key, value in config.conditioning_defaults.items()
+        }
+        self._bad_defaults = {key: what for key, what in found.items() if what is not None}
 
-    def __iter__(self) -> Iterator[_Planned]:
-        defaults = self._config.conditioning_defaults
+    def __iter__(self) -> Iterator[list[_Planned]]:
+        """Some samples at a time."""
         usable = self._check_section()
-        misspelt = self._check_keys(defaults, "conditioning_defaults", self._known)
+        misspelt = self._check_keys(
+            self._config.conditioning_defaults, "conditioning_defaults", self._known
+        )
         try:
-            for sample in self._few_enough():
-                own = {key: one for key, one in sample.values.items() if key in self._own}
-                given = {key: one for key, one in sample.values.items() if key not in own}
-                values = {**defaults, **given}
-                known = [*self._known, *self._own]
-                unknown = self._check_keys(given, sample.where, known, sample.key_places)
-                self._check_values(Sample(given, sample.where), values, misspelt | unknown)
-                settings = self._settings_of(sample.where, own, values) if usable else None
-                if len(self._problems) >= MAX_PROBLEMS:
-                    break
-                if not self._problems and settings is not None:
-                    yield _Planned(sample.where, values, *settings)
+            for page in self._pages():
+                planned: list[_Planned] = []
+                for sample in page:
+                    if (one := self._planned(sample, misspelt, usable=usable)) is not None:
+                        planned.append(one)
+                    if len(self._problems) >= MAX_PROBLEMS:
+                        break
+                if self._problems:
+                    if len(self._problems) >= MAX_PROBLEMS:
+                        break
+                else:
+                    yield planned
         except InputError as error:
             self._problems.update(dict.fromkeys(error.problems))
         if self._problems:
             more = len(self._problems) >= MAX_PROBLEMS
             raise InputError(list(self._problems), self._config.origin, more=more)
 
-    def _few_enough(self) -> Iterator[Sample]:
-        """The samples, counted before any is checked: a grid asks for billions in a few bytes."""
-        most = MAX_OUTPUTS // self._config.generation.batch_size
-        samples: list[Sample] = []
+    def _planned(self, sample: Sample, misspelt: Set[str], *, usable: bool) -> _Planned | None:
+        """A sample, checked; None where this or one before it has a problem."""
+        own: dict[str, Any] = {}
+        given = sample.values
+        if not self._own.isdisjoint(given):
+            own = {key: one for key, one in sample.values.items() if key in self._own}
+            given = {key: one for key, one in sample.values.items() if key not in own}
+        values = {**self._config.conditioning_defaults, **given}
+        unknown = self._check_keys(given, sample.where, self._of_samples, sample.key_places)
+        self._check_values(sample.where, given, values, misspelt | unknown)
+        settings = self._settings_of(sample.where, own, values) if usable else None
+        if self._problems or settings is None:
+            return None
+        return _Planned(sample.where, values, *settings)
+
+    def _pages(self) -> Iterator[list[Sample]]:
+        """The samples as they come, up to as many as a run may have: a grid asks for billions."""
+        batch_size = self._config.generation.batch_size
+        most, together = MAX_OUTPUTS // batch_size, max(PAGE // batch_size, 1)
+        page: list[Sample] = []
         failed: InputError | None = None
         try:
-            for sample in self._config.source.samples():
-                samples.append(sample)
-                if len(samples) > most:
-                    samples.clear()
+            for number, sample in enumerate(self._config.source.samples()):
+                if number == most:
                     what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
                     raise InputError(Problem("input", what))
+                page.append(sample)
+                if len(page) == together:
+                    yield page
+                    page = []
         except InputError as error:
-            failed = error
-        yield from samples
+            failed = error  # what came before it is checked first
+        yield page
         if failed is not None:
             raise failed
 
@@ -255,23 +279,29 @@ class _Samples:
         where: str,
         known: Sequence[str],
         places: Mapping[str, str] | None = None,
-    ) -> set[str | None]:
+    ) -> Set[str]:
         """Returns the keys that were probably meant by unknown ones."""
         unknown = [key for key in values if key not in known]
+        if not unknown:
+            return _NONE
         for key in unknown:
             what = f"unknown conditioning key{did_you_mean(key, known)}; known: {listed(known)}"
             if places is not None and key in places:
                 self._problems[Problem(places[key], what)] = None
             else:
                 self._problem(where, key, what)
-        return {nearest(key, known) for key in unknown}
+        return {near for key in unknown if (near := nearest(key, known)) is not None}
 
     def _check_values(
-        self, sample: Sample, values: Mapping[str, Any], misspelt: set[str | None]
+        self, where: str, given: Mapping[str, Any], values: Mapping[str, Any], misspelt: Set[str]
     ) -> None:
-        for key, value in values.items():
-            where = sample.where if key in sample.values else "conditioning_defaults"
-            self._check_documented(where, key, value)
+        refused = {key for key in given if self._refuses(where, key, given[key])}
+        for key, what in self._bad_defaults.items():
+            if key not in given:
+                self._problem("conditioning_defaults", key, what)
+                refused.add(key)
+        if "seconds_total" not in refused and (seconds := values.get("seconds_total")) is not None:
+            self._longest = max(self._longest, seconds)
         for key, check in self._checks.items():
             source = key
             if values.get(key) is None and key in self._model.default_keys:
@@ -281,56 +311,62 @@ class _Samples:
                 continue  # one problem, not two
             if value is None:
                 self._problem(
-                    sample.where,
+                    where,
                     source,
                     "this model needs a value; give one here or in conditioning_defaults",
                 )
-            else:
-                self._check_value(check, sample, source, value)
-            if source == "prompt" and (negative := values.get("negative_prompt")):
+            elif source not in refused:
+                self._check_value(check, where, given, source, value)
+            negative = values.get("negative_prompt") if source == "prompt" else None
+            if negative and "negative_prompt" not in refused:
                 # It takes the prompt's place in the unconditional half.
-                self._check_value(check, sample, "negative_prompt", negative)
+                self._check_value(check, where, given, "negative_prompt", negative)
 
-    def _check_value(self, check: ValueCheck, sample: Sample, key: str, value: Any) -> None:
-        if self._is_known_bad(key, value):
+    def _check_value(
+        self, check: ValueCheck, where: str, given: Mapping[str, Any], key: str, value: Any
+    ) -> None:
+        is_default = key not in given
+        if is_default and (check, key) in self._good_defaults:
             return
         try:
             check(value)
         except ValueError as error:
-            where = sample.where if key in sample.values else "conditioning_defaults"
-            self._problem(where, key, str(error))
+            self._problem("conditioning_defaults" if is_default else where, key, str(error))
+        else:
+            if is_default:
+                self._good_defaults.add((check, key))
 
-    def _is_known_bad(self, key: str, value: Any) -> bool:
-        """Whether a problem of the value has been found already."""
-        return _documented_problem(key, value, self._config, self._model) is not None
-
-    def _check_documented(self, where: str, key: str, value: Any) -> None:
-        if what := _documented_problem(key, value, self._config, self._model):
+    def _refuses(self, where: str, key: str, value: Any) -> bool:
+        """Whether a value cannot be used whatever the model's conditioners are."""
+        if what := _documented_problem(key, value, self._cut_rate):
             self._problem(where, key, what)
-        elif key == "seconds_total" and value is not None:
-            self._longest = max(self._longest, value)
+            return True
+        return False
 
 
-def _documented_problem(
-    key: str, value: Any, config: GenerationConfig, model: ModelConfig
-) -> str | None:
-    """What is wrong with a value whatever the model's conditioners are."""
+def _documented_problem(key: str, value: Any, cut_rate: int | None) -> str | None:
+    """What is wrong with a value whatever the model's conditioners are.
+
+    Args:
+        key: Its key.
+        value: The value.
+        cut_rate: The sample rate of audio that is cut to ``seconds_total``; None where it is not.
+    """
     if value is None:
         return None
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
             return "holds half of a surrogate pair, which is no Unicode text"
-    if key in {"prompt", "negative_prompt", "audio_prompt"} and not isinstance(value, str):
+    if key in _TEXTS and not isinstance(value, str):
         return f"must be a string, not {type_name(value)}"
     if key in {"seconds_start", "seconds_total"}:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return f"must be a number, not {type_name(value)}"
         if not abs(value) <= MAX_SECONDS:
             return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
-        cut = key == "seconds_total" and config.trims
-        if cut and round(value * model.sample_rate) < 1:
+        if key == "seconds_total" and cut_rate is not None and round(value * cut_rate) < 1:
             return f"must be greater than 0 to cut the audio to it, not {shown(value)}"
     return None
 

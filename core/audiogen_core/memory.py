@@ -22,7 +22,12 @@ LIVING = 3
 """How many activations as wide as the widest layer live at once, for every latent."""
 
 
-def batch_limit(model: Model, settings: Settings) -> int:
+def batch_limit(
+    model: Model,
+    settings: Settings,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> int:
     """How many outputs with these settings to sample together, at least 1.
 
     Each takes, for every latent, `LIVING` activations as wide as the network's widest layer, and
@@ -30,17 +35,20 @@ def batch_limit(model: Model, settings: Settings) -> int:
     output and takes nothing more for a larger batch.
 
     Args:
-        model: The model, with its weights on their device.
+        model: The model.
         settings: How the outputs are sampled.
+        device: Where its weights will be; where they are by default.
+        dtype: Their type then.
     """
+    device, dtype = device or model.device, dtype or model.dtype
     latents = settings.latents
     width = max(one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
     guided = settings.generation.cfg_scale != 1
-    bytes_each = sampling_bytes(latents, width, model.dtype, guided=guided)
+    bytes_each = sampling_bytes(latents, width, dtype, guided=guided)
     limit = CEILING
-    if model.device.type == "cpu":
+    if device.type == "cpu":
         limit = min(limit, CPU_LATENTS // latents)
-    free = free_memory(model.device)
+    free = free_memory(device)
     limit = min(limit, 1 if free is None else int(free * SHARE) // bytes_each)
     return max(limit, 1)
 

@@ -44,21 +44,24 @@ def write_output(
     rate = prepared.model.config.sample_rate
     context = AudioContext(rate, job.values, lambda what: observer.note(f"{job.stem}: {what}"))
     audio = post_process(audio, config.post_processors, context)
-    path = prepared.request.folder / f"{job.stem}{config.encoder.EXTENSION}"
+    name = f"{job.stem}{config.encoder.EXTENSION}"
+    path = prepared.request.folder / name
     content = metadata(prepared, batch, index, audio.shape[-1])
     tags = tags_of(content)
-    folder.begin(path.name, job.identity)
+    folder.begin(name, job.identity)
+    if config.output.shard_dirs is not None:
+        path.parent.mkdir(exist_ok=True)
 
     def write(file: Path) -> None:
         config.encoder.encode(audio, rate, file, tags)
         # Whatever stood there, and not sooner: no metadata ever describes another audio.
         if config.output.save_metadata:
-            path.with_name(f"{job.stem}.json").unlink(missing_ok=True)
+            (prepared.request.folder / f"{job.stem}.json").unlink(missing_ok=True)
 
-    publish(path, write)
+    publish(path, write, prepared.request.folder)
     size = path.stat().st_size
     content["output"]["bytes"] = size
     output = Output(job, path, audio, rate, content)
     observer.sample_done(output)
-    folder.finish(path.name, job.identity, size)
+    folder.finish(name, job.identity, size)
     return output

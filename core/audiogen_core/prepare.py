@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 from audiogen_core.batching import Place
+from audiogen_core.compact import Indexes
 from audiogen_core.config import GenerationConfig
 from audiogen_core.devices import name_of
 from audiogen_core.errors import InputError, Problem, UsageError
@@ -19,6 +21,7 @@ from audiogen_core.failures import FailureLog
 from audiogen_core.identity import fingerprint
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.observer import Observer
+from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job, Plan, plan_jobs
 from audiogen_core.memory import batch_limit
 from audiogen_core.models.build import build_model, check_embeddings
@@ -103,7 +106,7 @@ class Prepared:
     folder: RunFolder
     plan: Plan
     standing: Standing
-    left: frozenset[int]
+    left: Set[int]
     done: int
 
     def outcome(self) -> Outcome:
@@ -195,24 +198,30 @@ def _plan(
         problems.of(check_output_names, request.folder, names)
     if plan is None or problems.found:
         raise InputError(problems.found, config.origin, more=problems.more)
-    standing = Standing(folder, config.encoder.EXTENSION, with_metadata=config.output.save_metadata)
+    output = config.output
+    standing = Standing(
+        folder,
+        config.encoder.EXTENSION,
+        with_metadata=output.save_metadata,
+        in_folders=output.shard_dirs is not None,
+    )
     jobs = _shard(plan.jobs, request.shard)
     try:
-        stems = {job.stem for job in plan.jobs}
-        jobs, done = settle(jobs, standing, request.on_existing, config.encoder.EXTENSION, stems)
-        asked = {job.index for job in jobs}
-        if request.retry_failed:
-            failed = FailureLog(request.folder).identities()
-            asked = {job.index for job in jobs if job.identity in failed}
+        jobs, done = settle(
+            jobs, standing, request.on_existing, config.encoder.EXTENSION, plan.jobs
+        )
+        failed = FailureLog(request.folder).identities() if request.retry_failed else None
+        asked = Indexes(job.index for job in jobs if failed is None or job.identity in failed)
+        left = asked - done
         # Where nothing is left to make, nothing need be writable.
-        if left := frozenset(asked - done):
+        if left:
             check_output_folder(request.folder)
     except InputError as error:
         raise InputError(error.problems, config.origin, more=error.more) from None
     notes = (*plan.notes, *_notes(request, len(asked), len(asked & done)))
     if request.place is not None:
         jobs = request.place.fill(jobs[0])
-        left = frozenset({request.place.index} if left else ())
+        left = Indexes([request.place.index] if left else ())
     plan = replace(plan, jobs=jobs, notes=notes)
     return Prepared(
         request, plugins, model, identity, folder, plan, standing, left, len(asked & done)
@@ -232,14 +241,15 @@ def _notes(request: Request, asked: int, done: int) -> Iterator[str]:
         yield f"{done} of {asked} outputs stand {where}"
 
 
-def _shard(jobs: tuple[Job, ...], shard: tuple[int, int] | None) -> tuple[Job, ...]:
+def _shard(jobs: Sequence[Job], shard: tuple[int, int] | None) -> Sequence[Job]:
     """The outputs of every n-th sample: the same whatever machine asks, and whatever is done."""
     if shard is None:
         return jobs
     number, count = shard
-    firsts = [job.index for job in jobs if job.copy == 0]
-    mine = set(firsts[number - 1 :: count])
-    return tuple(job for job in jobs if job.index - job.copy in mine)
+    samples = accumulate(job.copy == 0 for job in jobs)
+    return JobList(
+        job for job, sample in zip(jobs, samples, strict=True) if (sample - number) % count == 0
+    )
 
 
 def _identity(request: Request, model: Model) -> dict[str, Any]:

@@ -21,18 +21,23 @@ TEMPORARY_LENGTH = 80
 """No name that a file has while it is written is longer."""
 
 
-def publish(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets ``write`` fill a temporary file beside ``path``, then puts it in its place.
+def publish(path: Path, write: Callable[[Path], None], folder: Path | None = None) -> None:
+    """Lets ``write`` fill a temporary file, then puts it in its place.
 
     The file is synced before it is renamed; when anything fails nothing is left behind and
     what stood at ``path`` before still stands.
+
+    Args:
+        path: The file.
+        write: Writes it to the path that it is given.
+        folder: Where the temporary file stands, on the same disk; beside ``path`` by default.
 
     Raises:
         OSError: The folder cannot be written.
         Exception: Whatever ``write`` raises.
     """
     name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
-    temporary = path.with_name(name)
+    temporary = (folder or path.parent) / name
     # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:

@@ -7,10 +7,8 @@ a run that goes on makes the same sounds, also when other samples have come or g
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+
+from audiogen_core.compact import Tally
 
 DRAW = -1
 """The seed that asks for one to be drawn."""
@@ -28,26 +26,25 @@ class Seeds:
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._drawn: set[int] = set()
-        self._alike: Counter[bytes] = Counter()
+        self._drawn = Tally()
+        self._alike = Tally()
 
-    def of(self, seed: int, copy: int, values: Mapping[str, Any]) -> int:
+    def of(self, seed: int, copy: int, content: str) -> int:
         """The seed of an output.
 
         Args:
             seed: Its sample's.
             copy: Which output of its sample it is.
-            values: The sample's conditioning, with the content of its files. Of equal samples
-                each draws another seed.
+            content: The sample's conditioning, with the content of its files, as JSON. Of equal
+                samples each draws another seed.
         """
         if seed != DRAW:
             return seed + copy
-        content = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()
+        digest = hashlib.sha256(content.encode()).digest()
+        alike = int.from_bytes(digest[:8], "big") or 1
         while True:
-            number = self._alike[content]
-            self._alike[content] += 1
-            digest = hashlib.sha256(f"{self._key} {number} ".encode() + content).digest()
-            drawn = int.from_bytes(digest[:8], "big") % SEEDS
-            if drawn not in self._drawn:
-                self._drawn.add(drawn)
+            number = self._alike.count(alike)
+            found = hashlib.sha256(f"{self._key} {number} ".encode() + digest).digest()
+            drawn = int.from_bytes(found[:8], "big") % SEEDS
+            if not self._drawn.count(drawn + 1):
                 return drawn

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from audiogen_core.config import (
     DEFAULT_SAMPLERS,
+    MAX_SEED,
     GenerationConfig,
     GenerationSection,
     check_sampler_options,
     generation_problems,
 )
 from audiogen_core.errors import InputError, Problem, listed
+from audiogen_core.identity import canonical
 from audiogen_core.interfaces.sampler import Sampler, SigmaSampler
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.options import validate
@@ -28,6 +31,10 @@ LENGTHS = 32
 
 OVERRIDES = ("seed", "cfg_scale", "steps", "sampler_type")
 """The keys of ``generation`` that a sample may hold beside its conditioning."""
+
+
+MAX_MET = 10_000
+"""How many kinds of samples are remembered: of more, each is checked again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +55,31 @@ class Settings:
 
     def described(self, seed: int) -> dict[str, Any]:
         """The values of ``generation`` that make an output with this seed."""
-        values = self.generation.model_dump()
-        if values["sample_size"] is None:
-            del values["sample_size"]
-        return {**values, "sampler_type": self.sampler.NAME, "seed": seed}
+        return {**self._values, "seed": seed}
 
     def complete(self, seed: int) -> dict[str, Any]:
         """The same, with the sampler's own options."""
         return {**self.described(seed), **self.sampler.options.model_dump(mode="json")}
+
+    def text(self, seed: int) -> str:
+        """The JSON of the latter, of which identities are made."""
+        before, number, after = self._text
+        return f"{before}{seed}{after}" if number else before
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        values = self.generation.model_dump()
+        if values["sample_size"] is None:
+            del values["sample_size"]
+        return {**values, "sampler_type": self.sampler.NAME}
+
+    @cached_property
+    def _text(self) -> tuple[str, str, str]:
+        """What stands before the seed, a number that no seed has, and what stands behind it."""
+        return canonical(self.complete(_NO_SEED)).partition(str(_NO_SEED))
+
+
+_NO_SEED = -(2**100)
 
 
 def latents_for(seconds: float, model: ModelConfig) -> int:
@@ -65,6 +89,11 @@ def latents_for(seconds: float, model: ModelConfig) -> int:
     """
     needed = math.ceil((max(seconds, 0) + MARGIN) * model.sample_rate / model.ratio)
     return min(model.latents, -(-needed // LENGTHS) * LENGTHS)
+
+
+def _is_seed(seed: object, batch_size: int) -> bool:
+    """Whether the outputs of a sample may have this seed and those after it."""
+    return type(seed) is int and -1 <= seed <= MAX_SEED - batch_size + 1
 
 
 class SettingsBook:
@@ -77,6 +106,7 @@ class SettingsBook:
         self._model = model
         self._plugins = plugins
         self._known: dict[tuple[str, int], Settings] = {}
+        self._met: dict[tuple[object, ...], Settings] = {}
 
     def of(self, own: Mapping[str, Any], seconds: float | None) -> tuple[Settings, int]:
         """The settings of a sample, and its seed.
@@ -89,18 +119,27 @@ class SettingsBook:
             InputError: Something is wrong, at places below the sample, or below ``generation`` for
                 one that holds nothing of its own.
         """
-        own = {key: value for key, value in own.items() if value is not None}
+        if own:
+            own = {key: value for key, value in own.items() if value is not None}
         section = self._config.generation
+        latents = self._model.latents
+        if section.sample_size == "auto" and seconds is not None:
+            latents = latents_for(seconds, self._model)
+        seed = own.get("seed", section.seed)
+        met: tuple[object, ...] = (latents,)
+        if own:
+            met += tuple((key, type(own[key]), str(own[key])) for key in own if key != "seed")
+        if (known := self._met.get(met)) is not None and _is_seed(seed, section.batch_size):
+            return known, seed
         if own:
             section = validate(GenerationSection, {**section.model_dump(), **own})
             if problems := list(generation_problems(section)):
                 raise InputError(problems)
-        latents = self._model.latents
-        if section.sample_size == "auto" and seconds is not None:
-            latents = latents_for(seconds, self._model)
         key = section.model_copy(update={"seed": -1}).model_dump_json(), latents
         if key not in self._known:
             self._known[key] = Settings(section, self._sampler(section, own), latents)
+        if len(self._met) < MAX_MET:
+            self._met[met] = self._known[key]
         return self._known[key], section.seed
 
     def _sampler(self, section: GenerationSection, own: Mapping[str, Any]) -> Sampler:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from audiogen_core.compact import Indexes
 from audiogen_core.errors import InputError, Problem
+from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
@@ -41,17 +43,25 @@ class Standing:
         folder: The folder.
         extension: Of the audio files.
         with_metadata: Whether a JSON file belongs to each.
+        in_folders: Whether outputs stand in subfolders.
 
     Raises:
         OSError: The folder cannot be read.
     """
 
-    def __init__(self, folder: RunFolder, extension: str, *, with_metadata: bool) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        extension: str,
+        *,
+        with_metadata: bool,
+        in_folders: bool = False,
+    ) -> None:
         self._folder = folder
         self._extension = extension
         self._with_metadata = with_metadata
         try:
-            self._names = {path.name for path in folder.path.iterdir()}
+            self._names = set(_names_in(folder.path, in_folders=in_folders))
         except FileNotFoundError:
             self._names = set()
         # Files are written down before they stand, so that the journals are read after the names.
@@ -102,6 +112,17 @@ class Standing:
         return None if found is None else self._folder.path / found
 
 
+def _names_in(folder: Path, *, in_folders: bool) -> Iterator[str]:
+    """The names that stand in a folder; or in its subfolders, below the folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not in_folders:
+                yield entry.name
+            elif entry.is_dir() and not entry.name.startswith("."):
+                with os.scandir(entry) as inner:
+                    yield from (f"{entry.name}/{one.name}" for one in inner)
+
+
 def _described(path: Path | None) -> Record | None:
     """What a metadata file says of its output; None where it is no such file."""
     if path is None:
@@ -124,8 +145,8 @@ def settle(
     standing: Standing,
     on_existing: OnExisting,
     extension: str,
-    stems: Iterable[str],
-) -> tuple[tuple[Job, ...], frozenset[int]]:
+    planned: Iterable[Job],
+) -> tuple[Sequence[Job], Set[int]]:
     """Decides about outputs whose names are taken.
 
     Args:
@@ -133,7 +154,7 @@ def settle(
         standing: What stands where they shall.
         on_existing: What the user wants.
         extension: Of the audio files.
-        stems: The names of the whole plan, of other shards too: none of them is free.
+        planned: The whole plan, of other shards too: none of its names is free.
 
     Returns:
         The outputs, with their final names, and the indexes of those that are done.
@@ -141,23 +162,26 @@ def settle(
     Raises:
         InputError: Some may not be made.
     """
-    done: set[int] = set()
+    done = Indexes()
     in_the_way: list[Job] = []
-    taken = {same_name(stem) for stem in stems}
-    settled: list[Job] = []
-    for planned in jobs:
-        job, state = planned, standing.state(planned)
+    taken: set[str] = set()
+    renamed: dict[int, Job] = {}
+    for index, one in enumerate(jobs):
+        job, state = one, standing.state(one)
         if on_existing is OnExisting.RENAME and state is State.FOREIGN:
+            taken = taken or {same_name(other.stem) for other in planned}
             job, state = _renamed(job, standing, taken)
+            renamed[index] = job
         refused = {OnExisting.SKIP: {State.FOREIGN}, OnExisting.ERROR: set(State) - {State.FREE}}
         if state in refused.get(on_existing, ()):
             in_the_way.append(job)
         elif state is State.DONE:
             done.add(job.index)
-        settled.append(job)
     if in_the_way:
         raise InputError(_problem(in_the_way, on_existing, extension))
-    return tuple(settled), frozenset(done)
+    if renamed:
+        jobs = JobList(renamed.get(index, job) for index, job in enumerate(jobs))
+    return jobs, done
 
 
 def _renamed(job: Job, standing: Standing, taken: set[str]) -> tuple[Job, State]:

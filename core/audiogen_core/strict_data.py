@@ -133,14 +133,21 @@ class _Checks:
         self._count += 1
         if self._count > MAX_VALUES:
             raise _TooManyError
-        if isinstance(value, list | dict):
+        if isinstance(value, (list, dict)):
             if len(place) >= MAX_DEPTH:
                 raise RecursionError
             items = value.items() if isinstance(value, dict) else enumerate(value)
             if isinstance(value, dict):
                 self._check_keys(value, place)
             for key, item in items:
-                self.check(item, (*place, key))
+                if isinstance(item, (list, dict)):
+                    self.check(item, (*place, key))
+                    continue
+                self._count += 1
+                if self._count > MAX_VALUES:
+                    raise _TooManyError
+                if why := _why_refused(item):
+                    self._refuse((*place, key), why)
         elif why := _why_refused(value):
             self._refuse(place, why)
 
@@ -156,10 +163,10 @@ class _Checks:
 
 
 def _why_refused(value: Any) -> str:
-    if isinstance(value, Refused):
-        return value.why
     if isinstance(value, str):
         return _broken_text(value)
+    if isinstance(value, Refused):
+        return value.why
     if isinstance(value, int) and value.bit_length() > MAX_INTEGER_BITS:
         return "is a whole number with too many digits"
     return ""
@@ -169,6 +176,8 @@ def _broken_text(text: str) -> str:
     """What is wrong with a string that a file can write, but no file name or prompt can hold."""
     if "\0" in text:
         return "holds a null character"
+    if text.isascii():
+        return ""
     try:
         text.encode()
     except UnicodeEncodeError:

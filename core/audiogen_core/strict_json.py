@@ -44,13 +44,7 @@ def parse_json(data: bytes, source: str, what: str) -> Any:
     """
     text = decode(data, source, what)
     try:
-        parsed = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_NO_NUMBERS.__getitem__,
-            parse_float=float_of,
-            parse_int=int_of,
-        )
+        parsed = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         why = error.msg.removesuffix(" starting at").removesuffix(" at")
@@ -66,3 +60,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         found[key] = _TWICE if key in found else value
     return found
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_NO_NUMBERS.__getitem__,
+    parse_float=float_of,
+    parse_int=int_of,
+)

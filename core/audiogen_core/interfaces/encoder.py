@@ -71,6 +71,20 @@ class Encoder(ABC):
             EncoderUnavailableError: They cannot: why not, and what would help.
         """
 
+    def expected_bytes(self, samples: int, sample_rate: int, channels: int) -> int | None:
+        """How large a file will be, as far as can be told: `audiogen plan` adds it up.
+
+        Args:
+            samples: The length of the audio, in samples a channel.
+            sample_rate: In hertz.
+            channels: 1 for mono, 2 for stereo.
+
+        Returns:
+            Bytes; None where nobody can tell, which is what this does.
+        """
+        del samples, sample_rate, channels
+        return None
+
     @abstractmethod
     def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes a whole file. Called from any thread, only after `check` passed.

@@ -64,6 +64,11 @@ class Output:
     sample_rate: int
     metadata: Mapping[str, Any]
 
+    @property
+    def folder(self) -> Path:
+        """The output folder, where `path` stands, or with ``output.shard_dirs`` below it."""
+        return self.path.parents[self.job.stem.count("/")]
+
 
 class Observer:
     """Is told how a run goes.

@@ -45,6 +45,11 @@ class Aac192(Encoder):
         """Encodes one second and reads it back."""
         _prove(self.NAME, self.BIT_RATE, sample_rate, channels)
 
+    def expected_bytes(self, samples: int, sample_rate: int, channels: int) -> int:
+        """By the bit rate."""
+        del channels
+        return round(samples / sample_rate * self.BIT_RATE / 8)
+
     def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes ``audio``, ``[channels, samples]``."""
         _write(audio, sample_rate, path, self.BIT_RATE, tags)

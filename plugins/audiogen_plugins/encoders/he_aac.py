@@ -70,6 +70,11 @@ class HeAacV2At32(Encoder):
         """Finds an encoder on this machine that writes HE-AAC v2."""
         _check(self.NAME, self.BIT_RATE, sample_rate, channels)
 
+    def expected_bytes(self, samples: int, sample_rate: int, channels: int) -> int:
+        """By the bit rate."""
+        del channels
+        return round(samples / sample_rate * self.BIT_RATE / 8)
+
     def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes ``audio``, ``[2, samples]``."""
         _encode(self.NAME, self.BIT_RATE, audio, sample_rate, path, tags)

@@ -32,6 +32,9 @@ By MPEG version: 1 from 32 kHz, 2 from 16 kHz, and 2.5, where LAME stays below t
 the table of the format would allow.
 """
 
+TYPICAL_V0 = 120_000
+"""Bits a second for each channel, on average over music."""
+
 
 class Mp3V0(Encoder):
     """MP3, variable bit rate, highest quality."""
@@ -43,6 +46,11 @@ class Mp3V0(Encoder):
     def check(self, sample_rate: int, channels: int) -> None:
         """Encodes one second and reads it back."""
         _prove(self.NAME, self.BIT_RATE, sample_rate, channels)
+
+    def expected_bytes(self, samples: int, sample_rate: int, channels: int) -> int:
+        """By the bit rate: a typical one where it varies."""
+        bit_rate = self.BIT_RATE or TYPICAL_V0 * channels
+        return round(samples / sample_rate * bit_rate / 8)
 
     def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes ``audio``, ``[channels, samples]``."""

@@ -12,6 +12,9 @@ from audiogen_plugins.encoders import _av
 MAX_BYTE_RATE = 2**32 - 1
 """The largest number of bytes a second that the header of a WAV file can state."""
 
+HEADER_BYTES = 1500
+"""Of a file, with the tags of a short prompt."""
+
 
 class Wav(Encoder):
     """Uncompressed WAV, 16 bits a sample."""
@@ -35,6 +38,11 @@ class Wav(Encoder):
                 f"'{self.NAME}' cannot be written at {sample_rate} Hz with {channels} channels: "
                 f"from 1 to {highest} Hz are possible."
             )
+
+    def expected_bytes(self, samples: int, sample_rate: int, channels: int) -> int:
+        """The samples, and a header with the tags."""
+        del sample_rate
+        return samples * channels * self.SAMPLE_BYTES + HEADER_BYTES
 
     def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
         """Writes ``audio``, ``[channels, samples]``."""

@@ -10,4 +10,5 @@ def audiogen_observers(register: Registrar[Observer]) -> None:
     """Registers the built-in observers."""
     register("progress", "audiogen_plugins.observers.progress:Progress")
     register("metadata", "audiogen_plugins.observers.metadata:MetadataFiles")
+    register("manifest", "audiogen_plugins.observers.manifest.observer:Manifest")
     register("report", "audiogen_plugins.observers.report.observer:Report")

@@ -22,4 +22,4 @@ class MetadataFiles(Observer):
         def write(file: Path) -> None:
             file.write_text(f"{text}\n", encoding="utf-8")
 
-        publish(output.path.with_name(f"{output.job.stem}.json"), write)
+        publish(output.folder / f"{output.job.stem}.json", write, output.folder)

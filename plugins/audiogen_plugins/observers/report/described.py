@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,18 +13,21 @@ from audiogen_core.standing import MAX_METADATA
 from audiogen_core.tags import SETTINGS_KEY
 from audiogen_plugins.observers.report.sound import read_tags
 
+SHARD_DIR = re.compile(r"[0-9a-f]{1,4}")
+"""The names of the subfolders that ``output.shard_dirs`` makes."""
+
 AUDIO = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac", ".aiff", ".aif")
 """Endings of audio that is shown whatever is known of it; any other needs metadata beside it."""
 
 
 def audio_files(folder: Path) -> Iterator[Path]:
-    """The audio files of a folder, in the order in which they were made.
+    """The audio files of a folder and its `SHARD_DIR`s, in the order in which they were made.
 
     Raises:
         OSError: The folder cannot be read.
     """
     found = []
-    for path in folder.iterdir():
+    for path in _files(folder):
         if path.name.startswith(".") or path.suffix == ".json":
             continue
         try:
@@ -36,6 +40,15 @@ def audio_files(folder: Path) -> Iterator[Path]:
             found.append((state.st_mtime_ns, path.name, path))
     for _, _, path in sorted(found):
         yield path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """What stands in a folder, and in the subfolders that `names.shard_dir` calls so."""
+    for path in folder.iterdir():
+        if SHARD_DIR.fullmatch(path.name) and path.is_dir():
+            yield from path.iterdir()
+        else:
+            yield path
 
 
 def described(path: Path) -> Mapping[str, Any] | None:

@@ -65,7 +65,7 @@ def _data(folder: Path, known: Known, tell: Callable[[int, int], None]) -> dict[
     for number, path in enumerate(paths, 1):
         metadata = described(path) or {}
         identities.add(str(metadata.get("identity")))
-        outputs.append(_output(path, metadata, known, commons))
+        outputs.append(_output(folder, path, metadata, known, commons))
         tell(number, len(paths))
     failures = {one["identity"]: one for one in FailureLog(folder).records()}
     return {
@@ -79,7 +79,7 @@ def _data(folder: Path, known: Known, tell: Callable[[int, int], None]) -> dict[
 
 
 def _output(
-    path: Path, metadata: Mapping[str, Any], known: Known, commons: dict[Common, int]
+    folder: Path, path: Path, metadata: Mapping[str, Any], known: Known, commons: dict[Common, int]
 ) -> dict[str, Any]:
     name, size, changed = state = state_of(path)
     problem = None
@@ -97,7 +97,7 @@ def _output(
     how = recipe(metadata)
     return {
         "file": name,
-        "url": quote(os.fsencode(path.name)),
+        "url": quote(os.fsencode(path.relative_to(folder).as_posix())),
         # As text, for it is more than a number of a page's script can hold.
         "state": [size, str(changed)],
         **_texts(conditioning, generation.get("seed")),
