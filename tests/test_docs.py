@@ -49,6 +49,7 @@ SESSIONS = [
     "README.md",
     "docs/again.md",
     "docs/prompts.md",
+    "docs/scale.md",
     "docs/tutorial.md",
     "docs/guides/seeds.md",
 ]
