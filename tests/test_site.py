@@ -123,7 +123,7 @@ def test_every_fence_is_a_block() -> None:
     for path in [*DOCS.rglob("*.md"), ROOT / "README.md"]:
         text = path.read_text(encoding="utf-8")
         rest = re.sub(test_docs.FENCED, "", text, flags=re.DOTALL | re.MULTILINE)
-        assert "```" not in rest, path
+        assert "```" not in rest, f'{path}: a block with a file begins ```language title="file"'
 
 
 def test_links_to_headings_hold_on_github_too() -> None:
