@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiogen_core.audio_file import read_audio
 from audiogen_core.batching import Batch
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.diffusion.noise import NoiseSource
@@ -18,7 +19,7 @@ from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.interrupts import held_stop, raise_if_stopped
-from audiogen_core.jobs import Job
+from audiogen_core.jobs import INIT_AUDIO, Job
 from audiogen_core.memory import is_out_of_memory
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.observer import Observers
@@ -194,12 +195,26 @@ def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> dict[int
     request = ScheduleRequest(
         settings.steps,
         settings.sigma_min,
-        settings.sigma_max,
+        batch.settings.highest_level,
         settings.rho,
         latents,
         model.config.shift,
     )
-    drawn = draw(batch.settings.sampler, guided, request, noise, observer.step)
+
+    def recordings() -> torch.Tensor:
+        samples = latents * model.config.ratio
+        wanted = model.config.sample_rate, model.config.channels, samples
+        audio = [read_audio(job.values[INIT_AUDIO], *wanted) for job in jobs]
+        return model.encode(torch.from_numpy(np.stack(audio)), noise.generators)
+
+    drawn = draw(
+        batch.settings.sampler,
+        guided,
+        request,
+        noise,
+        observer.step,
+        recordings if batch.settings.varies else None,
+    )
     observer.stage("decoding")
     # One by one: the activations of a decoder are far larger than those of the network before it.
     wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]

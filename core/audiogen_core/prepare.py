@@ -144,6 +144,7 @@ class Prepared:
             device=request.device,
             dtype=dtype,
             quantized=request.quantization is not None,
+            encodes=self.plan.varies,
         )
 
     def batch_limit(self, settings: Settings) -> int:
