@@ -55,11 +55,15 @@ SESSIONS = [
     "README.md",
     "docs/again.md",
     "docs/prompts.md",
+    "docs/scale.md",
     "docs/tutorial.md",
     "docs/guides/seeds.md",
-    "docs/scale.md",
 ]
 """Pages whose commands make audio, with the default model or a tiny one."""
+
+
+FENCED = r'^```(\w*)(?: title="([^"\n]+)")?\n(.*?)^```$'
+"""A fenced block with its language and its file, in the one way that the site understands."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ def blocks_of(path: Path) -> list[Block]:
             name,
             text.count("\n", 0, found.start(3)) + 1,
             found[1],
-            found[2].strip(),
+            found[2] or "",
             found[3],
         )
-        for found in re.finditer(r"^```(\w*)([^\n]*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        for found in re.finditer(FENCED, text, re.DOTALL | re.MULTILINE)
     ]
 
 

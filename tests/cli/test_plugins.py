@@ -35,7 +35,7 @@ DOCUMENTED = {
         "ogg opus 192k", "m4a aac 96k", "m4a aac 128k", "m4a aac 192k", "m4a aac 256k",
     },
     "post-processor": {"trim", "peak", "loudness", "fade", "none"},
-    "observer": {"progress", "metadata", "report"},
+    "observer": {"progress", "metadata", "report", "manifest"},
     "backbone": {"dit"},
     "autoencoder": {"oobleck"},
     "bottleneck": {"vae", "tanh"},
