@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -180,6 +182,18 @@ def test_what_cannot_be_made_costs_only_itself(generator: Generator) -> None:
     failed: list[SampleError] = []
     made = list(generator.generate(prompts, steps=1, settings=SETTINGS, on_failure=failed.append))
     assert ([one.index for one in made], [one.index for one in failed]) == ([0, 2], [1])
+
+
+def test_leaving_the_loop_makes_nothing_more(generator: Generator) -> None:
+    """No step is made that was not asked for, and nothing holds on to what was made."""
+    observer = CancelAt(0, lambda: None)
+    for made in generator.generate(["wind", "rain"], steps=2, max_batch=1, observer=observer):
+        held = weakref.ref(made.audio)
+        break
+    assert observer.steps == 2
+    del made
+    gc.collect()
+    assert held() is None
 
 
 def test_cancelling_ends_a_generation_at_the_next_step(generator: Generator) -> None:
