@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,8 @@ from audiogen_core.errors import (
     EXIT_INTERRUPTED,
     EXIT_RUN_FAILED,
     EXIT_SOME_FAILED,
+    InputError,
+    Problem,
     UsageError,
 )
 from audiogen_core.on_existing import OnExisting
@@ -30,6 +32,7 @@ from audiogen_core.precision import Precision, Quantization
 from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
+    from audiogen_core.interfaces.executor import Executor
     from audiogen_core.interfaces.observer import Observer
     from audiogen_core.outcome import Outcome
     from audiogen_core.overrides import Overrides
@@ -107,6 +110,17 @@ def generate(
         str | None,
         typer.Option(metavar="I/N", help="Make every N-th sample from the I-th, 1/1 to N/N."),
     ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="NAME", help="Who makes the outputs: local or processes.")
+    ] = "local",
+    executor_options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--executor-option",
+            metavar="KEY=VALUE",
+            help="An option of the executor, such as workers=2. Repeatable.",
+        ),
+    ] = None,
     play: Play = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")
@@ -145,9 +159,10 @@ def generate(
     if (as_json or measured) and not dry_run:
         raise UsageError("--json and --measure go with --dry-run, or with audiogen plan")
     part = _shard(shard)
+    plugins = installed_plugins()
+    maker = _executor(executor, executor_options or [], plugins)
     overrides = _overrides(prompts, file_format, out, seconds, settings)
     source = model_source(pretrained_name, revision, model_config, ckpt_path)
-    plugins = installed_plugins()
     if generation_config is not None:
         config = read_config(generation_config, plugins, "--generation-config -", overrides)
     else:
@@ -182,7 +197,7 @@ def generate(
             if dry_run:
                 show_plan(request, plugins, progress, as_json=as_json, measured=measured)
                 return
-            outcome = run(request, plugins, observers)
+            outcome = run(request, plugins, observers, executor=maker)
     except KeyboardInterrupt:
         tell("interrupted: nothing was made yet")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -191,6 +206,24 @@ def generate(
     if playback is not None:
         playback.wait()
     report(outcome)
+
+
+def _executor(name: str, settings: Sequence[str], plugins: PluginManager) -> Executor:
+    """The executor with its options.
+
+    Raises:
+        InputError: There is none of this name, or an option is wrong.
+    """
+    from audiogen_core.options import validate
+    from audiogen_core.overrides import Overrides, parse_setting
+
+    registry = plugins.executors
+    if name not in registry:
+        raise InputError(Problem("--executor", registry.unknown(name)))
+    plugin = registry.load(name)
+    overrides = Overrides([parse_setting(text) for text in settings])
+    options: Any = overrides.applied({})
+    return plugin(validate(plugin.Options, options, "--executor-option"))
 
 
 NOTHING_TO_GENERATE = """\

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 
+import audiogen_core.making
 import audiogen_core.output
-import audiogen_core.pipeline
 from audiogen_cli.app import main as command
 from audiogen_core.batching import Batch
 from audiogen_core.publishing import publish
@@ -115,14 +115,14 @@ class Workshop:
 
     def _prepare(self, config: Path) -> None:
         """Counts the samples that are made, and spoils the writing where that is asked for."""
-        make_audio = audiogen_core.pipeline.make_audio
+        make_audio = audiogen_core.making.make_audio
 
         def counted(prepared: Any, batch: Batch, observer: Any) -> Any:
             with config.with_suffix(".count").open("a") as file:
                 file.write("x" * len(batch.wanted))
             return make_audio(prepared, batch, observer)
 
-        audiogen_core.pipeline.make_audio = counted
+        audiogen_core.making.make_audio = counted
         if self._naive:
             audiogen_core.output.publish = _write_naively  # type: ignore[attr-defined]
             Standing.state = _state_naively  # type: ignore[method-assign]

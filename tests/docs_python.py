@@ -25,6 +25,7 @@ MODULES = (
     "audiogen_core.interfaces.autoencoder",
     "audiogen_core.interfaces.bottleneck",
     "audiogen_core.interfaces.embedder",
+    "audiogen_core.interfaces.executor",
     "audiogen_core.windows",
     "audiogen_core.hooks",
     "audiogen_core.options",

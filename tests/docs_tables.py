@@ -32,7 +32,7 @@ def in_config(kind: Kind) -> bool:
 def page(kind: Kind) -> Path:
     """Where the table of a kind stands: with the command, the config or model configs."""
     if kind.options == "arguments":
-        return DOCS / "embed.md"
+        return DOCS / {"--embedder": "embed.md", "--executor": "scale.md"}[kind.key]
     return DOCS / ("generate.md" if in_config(kind) else "models.md")
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from audiogen_core.batching import Batch, make_batches
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.job import Job
+from audiogen_core.making import make_audio
 from audiogen_core.memory import batch_limit
-from audiogen_core.pipeline import make_audio
 from audiogen_core.prepare import Prepared
 from audiogen_core.runfolder.folder import SEEDS
 from audiogen_core.settings import Settings
@@ -126,7 +126,7 @@ def _timed(prepared: Prepared, batch: Batch, steps: int, observer: Observer) -> 
     jobs = tuple(replace(job, settings=few) for job in batch.jobs)
     observer.stage(f"measuring {steps} steps")
     start = time.perf_counter()
-    make_audio(prepared, Batch(jobs, batch.wanted), Observer())
+    make_audio(prepared.model, Batch(jobs, batch.wanted), Observer())
     return time.perf_counter() - start
 
 

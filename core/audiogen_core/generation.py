@@ -13,10 +13,10 @@ from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.post_processor import AudioContext
 from audiogen_core.jobs import Job
+from audiogen_core.making import make_batch
 from audiogen_core.metadata import metadata
 from audiogen_core.observer import Observers
 from audiogen_core.outcome import Outcome
-from audiogen_core.pipeline import make_batch
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Planned
 from audiogen_core.registry import describe
@@ -113,7 +113,7 @@ class Generation(Iterator[Result]):
     def _make_batch(self, batch: Batch) -> list[tuple[Batch, int, FloatArray | str]]:
         # No generator: the model is not to be held while somebody looks at a result.
         with self._lock:
-            return list(make_batch(self._planned, batch, self._observer))
+            return list(make_batch(self._planned.model, batch, self._observer))
 
     def _finished(self, batch: Batch, index: int, made: FloatArray | str) -> Result | SampleError:
         """The audio as it would be encoded, or what prevented it."""

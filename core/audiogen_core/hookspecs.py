@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.conditioner import Conditioner
     from audiogen_core.interfaces.embedder import Embedder
     from audiogen_core.interfaces.encoder import Encoder
+    from audiogen_core.interfaces.executor import Executor
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
     from audiogen_core.interfaces.observer import Observer
@@ -79,3 +80,8 @@ def audiogen_bottlenecks(register: Registrar[Bottleneck]) -> None:
 @hookspec
 def audiogen_embedders(register: Registrar[Embedder]) -> None:
     """Registers embedders, by the name that ``audiogen embed --embedder`` gives."""
+
+
+@hookspec
+def audiogen_executors(register: Registrar[Executor]) -> None:
+    """Registers executors, by the name that ``audiogen generate --executor`` gives."""

@@ -1,34 +1,25 @@
-"""The whole flow of a run: check everything, load the model, make one batch after the other."""
+"""The whole flow of a run: check everything, let batches be made, and write what comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from audiogen_core.audio_file import read_beginning
 from audiogen_core.batching import Batch
-from audiogen_core.diffusion.guidance import Guidance, GuidedModel
-from audiogen_core.diffusion.noise import NoiseSource
-from audiogen_core.diffusion.sampling import draw
+from audiogen_core.executing.dispatch import Dispatch
+from audiogen_core.executing.local import Local
 from audiogen_core.failures import FailureLog
 from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.interfaces.executor import Executor, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.interfaces.sampler import ScheduleRequest
-from audiogen_core.interrupts import held_stop, raise_if_stopped
-from audiogen_core.jobs import INIT_AUDIO, Job
-from audiogen_core.memory import is_out_of_memory
-from audiogen_core.models.config import ModelConfig
+from audiogen_core.interrupts import held_stop
+from audiogen_core.jobs import Job
 from audiogen_core.models.model import Model
 from audiogen_core.observer import Observers
 from audiogen_core.outcome import Outcome
 from audiogen_core.output import write_output
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.prepare import Planned, Prepared, Request, prepare
+from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.publishing import concerns_all
 from audiogen_core.registry import describe
 from audiogen_core.runfolder.folder import OpenFolder
@@ -41,6 +32,7 @@ def run(
     plugins: PluginManager,
     observers: Sequence[Observer] = (),
     loaded: Model | None = None,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Makes every output of a request that does not stand already.
 
@@ -50,6 +42,7 @@ def run(
         observers: Who is told, besides the observers of the config; an observer of the config
             with the name of one of these is not needed, and told nothing.
         loaded: The request's model where it is there already.
+        executor: Who makes the batches; this process for None.
 
     Raises:
         AudiogenError: The request is wrong, or the model cannot be had: nothing was written.
@@ -65,29 +58,50 @@ def run(
             observer.run_started(request.config, [])
             _end(outcome, observer)
             return outcome
-        if loaded is None:
-            prepared.load(observer)
-        return make_outputs(prepared, observer)
+        return make_outputs(prepared, observer, executor)
     finally:
         observer.close()
 
 
-def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
-    """Makes the outputs of a run whose model is loaded, or until it is stopped."""
-    outcome = prepared.outcome()
+def make_outputs(
+    prepared: Prepared, observer: Observer, executor: Executor | None = None
+) -> Outcome:
+    """Makes the outputs of a prepared run, or until it is stopped.
+
+    Args:
+        prepared: The run.
+        observer: Is told how it goes.
+        executor: Who makes the batches; this process for None.
+
+    Raises:
+        AudiogenError: The model cannot be had: nothing was written.
+    """
+    executor = executor or Local()
     try:
-        with prepared.open() as (prepared, folder):
-            outcome.there_before = prepared.done
-            _Run(prepared, folder, observer, outcome).work()
-    except KeyboardInterrupt:
-        outcome.interrupted = True
-    except OSError as error:
-        # Single files fail on their own; what gets here concerns the folder, and so all of them.
-        outcome.stopped = describe(error)
+        executor.start(prepared, observer)
+        outcome = _made(prepared, observer, executor)
+    finally:
+        executor.stop()
     try:
         _end(outcome, observer)
     except KeyboardInterrupt:
         outcome.interrupted = True  # nothing is left to make, but somebody waits for the command
+    return outcome
+
+
+def _made(prepared: Prepared, observer: Observer, executor: Executor) -> Outcome:
+    """What came of a run whose executor has started."""
+    outcome = prepared.outcome()
+    try:
+        with prepared.open() as (prepared, folder):
+            outcome.there_before = prepared.done
+            _Run(prepared, folder, observer, outcome).work(executor)
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    except (OSError, WorkersLostError) as error:
+        # Single files fail on their own; what gets here concerns the folder or the workers, and so
+        # all of them.
+        outcome.stopped = describe(error)
     return outcome
 
 
@@ -127,22 +141,22 @@ class _Run:
         self._outcome = outcome
         self._failures = FailureLog(prepared.request.folder)
 
-    def work(self) -> None:
-        """Makes what is left."""
+    def work(self, executor: Executor) -> None:
+        """Lets an executor make what is left."""
         prepared, observer = self._prepared, self._observer
         jobs = [job for job in prepared.plan.jobs if job.index in prepared.left]
         observer.run_started(prepared.request.config, jobs)
-        for batch in WorkList(prepared, self._folder, self._outcome, self._fail).batches():
-            self._make(batch)
+        work = WorkList(prepared, self._folder, executor, self._outcome, self._fail)
+        try:
+            for part, index, made in Dispatch(work, executor, observer).outputs():
+                if isinstance(made, str):
+                    self._fail(part.jobs[index], made)
+                    continue
+                with held_stop():
+                    self._write(part, index, made)
+        finally:
+            work.close()
         _forget_failures(prepared, self._folder)
-
-    def _make(self, batch: Batch) -> None:
-        for part, index, made in make_batch(self._prepared, batch, self._observer):
-            if isinstance(made, str):
-                self._fail(part.jobs[index], made)
-                continue
-            with held_stop():
-                self._write(part, index, made)
 
     def _write(self, batch: Batch, index: int, audio: FloatArray) -> None:
         try:
@@ -158,100 +172,3 @@ class _Run:
         self._outcome.failures.append((job, cause))
         self._observer.sample_failed(job, cause)
         self._failures.append(job, cause)
-
-
-def make_batch(
-    planned: Planned, batch: Batch, observer: Observer
-) -> Iterator[tuple[Batch, int, FloatArray | str]]:
-    """Makes the outputs of a batch; what goes wrong costs only the sample it comes from.
-
-    Yields:
-        For each wanted output what it was sampled with, its place in that, and its audio as the
-        model made it, ``[channels, samples]``, or the cause of its failure.
-    """
-    jobs = [job for job in batch.jobs if job.index in batch.wanted]
-    observer.batch_started(jobs)
-    smaller: list[Batch] = []
-    try:
-        audio = make_audio(planned, batch, observer)
-    except Exception as error:
-        raise_if_stopped()
-        # No more than the words: the error itself holds on to the memory that a retry needs.
-        audio, cause = {}, describe(error)
-        smaller = batch.halves() if is_out_of_memory(error) else batch.samples()
-    if audio:
-        for index, one_audio in audio.items():
-            yield batch, index, one_audio
-    elif len(smaller) > 1 or (smaller and len(smaller[0].jobs) < len(batch.jobs)):
-        for one in smaller:
-            yield from make_batch(planned, one, observer)
-    else:
-        for index, job in enumerate(batch.jobs):
-            if job.index in batch.wanted:
-                yield batch, index, cause
-
-
-def make_audio(planned: Planned, batch: Batch, observer: Observer) -> dict[int, FloatArray]:
-    """Conditions, samples and decodes a batch.
-
-    Returns:
-        The audio of each wanted job as the model made it, ``[channels, samples]``, by its place.
-    """
-    model, settings = planned.model, batch.settings.generation
-    jobs = batch.jobs
-    # Conditioners draw from generators of their own, so that they never shift the noise.
-    generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
-    inputs = model.condition(
-        [job.values for job in jobs], _negatives(jobs, model.config), generators
-    )
-    low, high = settings.cfg_interval
-    guided = GuidedModel(
-        model.backbone,
-        inputs.positive,
-        inputs.negative,
-        Guidance(settings.cfg_scale, (low, high), settings.scale_phi),
-        model.config.objective,
-    )
-    multiple = model.backbone.length_multiple
-    latents = -(-batch.settings.latents // multiple) * multiple
-    shape = (model.config.file.model.io_channels, latents)
-    noise = NoiseSource([job.seed for job in jobs], shape, model.device)
-    request = ScheduleRequest(
-        settings.steps,
-        settings.sigma_min,
-        batch.settings.highest_level,
-        settings.rho,
-        latents,
-        model.config.shift,
-    )
-
-    def recordings() -> torch.Tensor:
-        samples = latents * model.config.ratio
-        wanted = model.config.sample_rate, model.config.channels, samples
-        audio = [read_beginning(Path(job.values[INIT_AUDIO]), *wanted) for job in jobs]
-        return model.encode(torch.from_numpy(np.stack(audio)), noise.generators)
-
-    drawn = draw(
-        batch.settings.sampler,
-        guided,
-        request,
-        noise,
-        observer.step,
-        recordings if batch.settings.varies else None,
-    )
-    observer.stage("decoding")
-    # One by one: the activations of a decoder are far larger than those of the network before it.
-    wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]
-    audio = {index: model.decode(drawn[index][None])[0].cpu().numpy() for index in wanted}
-    return {index: np.ascontiguousarray(one, dtype=np.float32) for index, one in audio.items()}
-
-
-def _negatives(jobs: Sequence[Job], config: ModelConfig) -> list[Mapping[str, Any] | None]:
-    """For each job its conditioning with the negative prompt as its prompt; None without one."""
-    keys = {section.id for section in config.conditioners} | set(config.default_keys.values())
-    if "prompt" not in keys:
-        return [None for _ in jobs]
-    return [
-        None if job.negative_prompt is None else {**job.values, "prompt": job.negative_prompt}
-        for job in jobs
-    ]

@@ -143,7 +143,7 @@ def example_use(kind: Kind, plugin: type[Any]) -> str:
         return json.dumps(example_config(kind, plugin), indent=4, ensure_ascii=False)
     words = [kind.key, plugin.NAME]
     for name, value in example_options(plugin.Options).items():
-        words += ["--set", f"{name}={json.dumps(value, ensure_ascii=False)}"]
+        words += [kind.setting, f"{name}={json.dumps(value, ensure_ascii=False)}"]
     return shlex.join(words)
 
 

@@ -22,6 +22,7 @@ from audiogen_core.registry import (
     CONDITIONER,
     EMBEDDER,
     ENCODER,
+    EXECUTOR,
     INPUT,
     KINDS,
     NAMING,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.conditioner import Conditioner
     from audiogen_core.interfaces.embedder import Embedder
     from audiogen_core.interfaces.encoder import Encoder
+    from audiogen_core.interfaces.executor import Executor
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
     from audiogen_core.interfaces.observer import Observer
@@ -119,6 +121,11 @@ class PluginManager:
     def embedders(self) -> Registry[Embedder]:
         """By ``audiogen embed --embedder``."""
         return self._registries[EMBEDDER]
+
+    @property
+    def executors(self) -> Registry[Executor]:
+        """By ``audiogen generate --executor``."""
+        return self._registries[EXECUTOR]
 
     def registry(self, kind: Kind) -> Registry[Any]:
         """The registry of a kind."""

@@ -29,6 +29,7 @@ class Kind:
         options: Where a config holds its options: ``beside`` its name, in an object with its
             name (``named``), or in an object ``config`` beside its name; ``arguments`` where no
             config names it, but the argument ``key`` of a command.
+        setting: The argument that gives an option, where arguments do.
         check: The contract check of the kind, as ``"module:function"``; it takes the class.
     """
 
@@ -37,6 +38,7 @@ class Kind:
     interface: str
     key: str
     options: Literal["named", "beside", "config", "arguments"] = "named"
+    setting: str = "--set"
     check: str = ""
 
     @property
@@ -139,6 +141,15 @@ EMBEDDER = Kind(
     options="arguments",
     check=f"{_TESTING}.embedders:check_embedder",
 )
+EXECUTOR = Kind(
+    "executor",
+    "audiogen_executors",
+    f"{_INTERFACES}.executor:Executor",
+    "--executor",
+    options="arguments",
+    setting="--executor-option",
+    check=f"{_TESTING}.executors:check_executor",
+)
 KINDS = (
     SAMPLER,
     CONDITIONER,
@@ -151,6 +162,7 @@ KINDS = (
     AUTOENCODER,
     BOTTLENECK,
     EMBEDDER,
+    EXECUTOR,
 )
 
 

@@ -1,14 +1,14 @@
-"""What of a run is left to do, in batches that one process at a time works on."""
+"""What of a run is left to do, in batches that one run at a time has."""
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from audiogen_core.batching import Batch, make_batches
 from audiogen_core.identity import digest
+from audiogen_core.interfaces.executor import Executor
 from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
@@ -18,8 +18,6 @@ from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.settings import Settings
 from audiogen_core.standing import State
 
-SECONDS_BETWEEN_LOOKS = 0.5
-
 
 class WorkList:
     """The batches of a run that hold something to make.
@@ -28,8 +26,9 @@ class WorkList:
     the same company whenever it is made, and so is the same to the last bit.
 
     Args:
-        prepared: The run, its model loaded.
+        prepared: The run.
         folder: Its output folder, open.
+        executor: Knows how many outputs can be sampled together.
         outcome: Is told of outputs that other processes have made meanwhile.
         fail: Is told of outputs whose names other runs have given away meanwhile, and why.
     """
@@ -38,44 +37,68 @@ class WorkList:
         self,
         prepared: Prepared,
         folder: OpenFolder,
+        executor: Executor,
         outcome: Outcome,
         fail: Callable[[Job, str], None],
     ) -> None:
         self._prepared = prepared
         self._folder = folder
+        self._executor = executor
         self._outcome = outcome
         self._fail = fail
         self._left = set(prepared.left)
+        self._batches = make_batches(prepared.plan.jobs, self._limit)
+        self._waiting = deque(range(len(self._batches)))
+        self._held: dict[frozenset[int], list[str]] = {}
 
-    def batches(self) -> Iterator[Batch]:
-        """Each batch, held for this process until the next is asked for.
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to take."""
+        return not self._waiting
+
+    def take(self) -> Batch | None:
+        """A batch, held for this process until it is `done`.
+
+        Returns:
+            None where nothing is left, or other processes hold all that is.
 
         Raises:
             OSError: The output folder cannot be written.
         """
-        jobs = self._prepared.plan.jobs
-        waiting = deque(make_batches(jobs, self._limit))
-        while waiting:
-            held_elsewhere: deque[Batch] = deque()
-            before = len(self._left)
-            for batch in waiting:
-                mine = [job for job in batch.jobs if job.index in self._left]
-                claims = [_claim_name(job) for job in mine]
-                if not mine:
-                    continue
-                if not self._folder.claims.claim(claims):
-                    held_elsewhere.append(batch)
-                    continue
-                try:
-                    self._see_what_was_done(mine)
-                    if wanted := frozenset(self._left & {job.index for job in mine}):
-                        yield Batch(batch.jobs, wanted)
-                    self._left -= wanted
-                finally:
-                    self._folder.claims.release(claims)
-            waiting = held_elsewhere
-            if waiting and len(self._left) == before:
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+        for _ in range(len(self._waiting)):
+            number = self._waiting.popleft()
+            jobs = self._batches[number].jobs
+            mine = [job for job in jobs if job.index in self._left]
+            if not mine:
+                continue
+            claims = [_claim_name(job) for job in mine]
+            if not self._folder.claims.claim(claims):
+                self._waiting.append(number)
+                continue
+            wanted: frozenset[int] = frozenset()
+            try:
+                self._see_what_was_done(mine)
+                wanted = frozenset(self._left & {job.index for job in mine})
+            finally:
+                self._held[wanted] = claims
+                if not wanted:
+                    self._release(wanted)
+            if wanted:
+                return Batch(jobs, wanted)
+        return None
+
+    def done(self, batch: Batch) -> None:
+        """Lets go of a batch that was taken: what of it could be made stands."""
+        self._left -= batch.wanted
+        self._release(batch.wanted)
+
+    def close(self) -> None:
+        """Lets go of all that was taken, however far it is."""
+        for wanted in list(self._held):
+            self._release(wanted)
+
+    def _release(self, wanted: frozenset[int]) -> None:
+        self._folder.claims.release(self._held.pop(wanted))
 
     def _see_what_was_done(self, jobs: list[Job]) -> None:
         standing = self._prepared.standing
@@ -96,7 +119,8 @@ class WorkList:
         if (asked := self._prepared.request.max_batch) is not None:
             return asked
         content = [settings.complete(0), settings.latents, self._prepared.identity]
-        return self._folder.fixed_limit(digest(content)[:16], self._prepared.batch_limit(settings))
+        limit = self._executor.batch_limit(settings)
+        return self._folder.fixed_limit(digest(content)[:16], limit)
 
 
 def _claim_name(job: Job) -> str:

@@ -40,6 +40,7 @@ DOCUMENTED = {
     "autoencoder": {"oobleck"},
     "bottleneck": {"vae", "tanh"},
     "embedder": {"clap"},
+    "executor": {"local", "processes"},
 }  # fmt: skip
 
 BUILT_INS = [
@@ -120,7 +121,7 @@ def test_every_plugin_can_be_shown(audiogen: Command, kind: Kind, name: str) -> 
         for option in model.model_fields:
             assert f"\n    {option}: " in result.out
     if kind.options == "arguments":
-        assert f"({kind.key}):\n    {kind.key} {name} --set " in result.out
+        assert f"({kind.key}):\n    {kind.key} {name}" in result.out
         return
     config = json.loads(result.out.partition("In a config")[2].partition("\n")[2])
     if "model" not in config:

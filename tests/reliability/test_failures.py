@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiogen_core import pipeline
+from audiogen_core import making
 from audiogen_core.models.model import Model
 from audiogen_core.testing.encoders import decode
 from audiogen_plugins.encoders.wav import Wav
@@ -123,7 +123,7 @@ def test_out_of_memory_halves_the_batch(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: type[Exception]
 ) -> None:
     """Until it fits, and the metadata says in what company an output was sampled."""
-    make_audio, sizes = pipeline.make_audio, []
+    make_audio, sizes = making.make_audio, []
 
     def short(prepared: Any, batch: Any, observer: Any) -> Any:
         sizes.append(len(batch.jobs))
@@ -131,7 +131,7 @@ def test_out_of_memory_halves_the_batch(
             raise kind("DefaultCPUAllocator: can't allocate memory: you tried to allocate much")
         return make_audio(prepared, batch, observer)
 
-    monkeypatch.setattr(pipeline, "make_audio", short)
+    monkeypatch.setattr(making, "make_audio", short)
     assert generate("--max-batch", "4").code == 0
     assert sizes == [4, 2, 1, 1, 2, 1, 1, 1]
     content = json.loads((tmp_path / "out" / "sound 3.json").read_text())
@@ -142,7 +142,7 @@ def test_out_of_memory_at_every_place(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whichever module's call is the first that finds no memory, every output is made."""
-    call, make_audio = torch.nn.Module._call_impl, pipeline.make_audio
+    call, make_audio = torch.nn.Module._call_impl, making.make_audio
     counting, count, failing = False, 0, -1
 
     def counted(self: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -162,7 +162,7 @@ def test_out_of_memory_at_every_place(
             counting = False
 
     monkeypatch.setattr(torch.nn.Module, "__call__", counted)
-    monkeypatch.setattr(pipeline, "make_audio", watched)
+    monkeypatch.setattr(making, "make_audio", watched)
     run: dict[str, Any] = {"steps": 1, "cfg_scale": 1.0}
     assert generate("--max-batch", "3", folder=tmp_path / "whole", **run).code == 0
     calls, whole = count, contents(tmp_path / "whole")
@@ -188,13 +188,13 @@ def test_an_embedding_that_disappears_costs_its_output(
     model = write_embedding_model(tmp_path / "model")
     for number in range(3):
         np.save(tmp_path / f"{number}.npy", np.full((4, 3), number, dtype=np.float32))
-    make_audio = pipeline.make_audio
+    make_audio = making.make_audio
 
     def after_removal(prepared: Any, batch: Any, observer: Any) -> Any:
         (tmp_path / "1.npy").unlink(missing_ok=True)
         return make_audio(prepared, batch, observer)
 
-    monkeypatch.setattr(pipeline, "make_audio", after_removal)
+    monkeypatch.setattr(making, "make_audio", after_removal)
     samples = [{"prompt": str(n), "audio_prompt": str(tmp_path / f"{n}.npy")} for n in range(3)]
     config = write_config(
         input={"type": "config", "samples": samples}, output={"file_naming": "prompt"}

@@ -1,0 +1,1 @@
+"""How the batches of a run are given to an executor, and how workers make them."""

@@ -1,0 +1,135 @@
+"""Gives the batches of a run to an executor, and again what its lost workers did not make.
+
+A batch that is lost with a worker is made again as it was, and so with the same bits. If that one
+loses its worker too, its halves are made, and so on: what ends every process that makes it is found
+without its neighbours, and given up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+from audiogen_core.batching import Batch
+from audiogen_core.executing.worker import Part
+from audiogen_core.interfaces.executor import Event, Executor, Finished, Lost, Made, Started
+from audiogen_core.interfaces.observer import Observer
+from audiogen_core.worklist import WorkList
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""So long it is waited where there is nothing to do but to wait for others."""
+
+STRIKES = 3
+"""An output that is alone in its batch is given up with so many lost workers."""
+
+
+@dataclass
+class _Claimed:
+    """A batch as the work list gave it, and how many parts of it are on their way."""
+
+    batch: Batch
+    parts: int = 0
+
+
+@dataclass
+class _Task:
+    """A batch, or a part of one, that is to be made.
+
+    Attributes:
+        whole: What it is part of.
+        batch: What to make.
+        strikes: How many workers were lost with it.
+        made: Which outputs have come.
+    """
+
+    whole: _Claimed
+    batch: Batch
+    strikes: int = 0
+    made: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.whole.parts += 1
+
+
+class Dispatch:
+    """The batches of a run on their way.
+
+    Args:
+        work: The batches.
+        executor: Who makes them; it has started.
+        observer: Is told which are being made.
+    """
+
+    def __init__(self, work: WorkList, executor: Executor, observer: Observer) -> None:
+        self._work = work
+        self._executor = executor
+        self._observer = observer
+        self._tickets = count()
+        self._running: dict[int, _Task] = {}
+        self._again: deque[_Task] = deque()
+
+    def outputs(self) -> Iterator[Part]:
+        """Every output that is left, as it is made: held for this process until the next is asked.
+
+        Raises:
+            OSError: The output folder cannot be written.
+            AudiogenError: There are no workers any more.
+        """
+        while True:
+            self._submit()
+            if self._running or self._again:
+                for event in self._executor.events(SECONDS_BETWEEN_LOOKS):
+                    yield from self._hear(event)
+            elif self._work.over:
+                return
+            else:
+                time.sleep(SECONDS_BETWEEN_LOOKS)  # other processes hold what is left
+
+    def _submit(self) -> None:
+        while self._executor.room() > 0 and (task := self._next()) is not None:
+            ticket = next(self._tickets)
+            self._running[ticket] = task
+            self._executor.submit(ticket, task.batch)
+
+    def _next(self) -> _Task | None:
+        if self._again:
+            return self._again.popleft()
+        batch = self._work.take()
+        return None if batch is None else _Task(_Claimed(batch), batch)
+
+    def _hear(self, event: Event) -> Iterator[Part]:
+        task = self._running[event.ticket]
+        match event:
+            case Started():
+                jobs = [job for job in task.batch.jobs if job.index in task.batch.wanted]
+                self._observer.batch_started(jobs)
+            case Made(_, batch, index, made):
+                task.made.add(batch.jobs[index].index)
+                yield batch, index, made
+            case Finished():
+                del self._running[event.ticket]
+                self._end(task)
+            case Lost(_, blamed, cause):
+                del self._running[event.ticket]
+                yield from self._lost(task, blamed, cause)
+
+    def _lost(self, task: _Task, blamed: bool, cause: str) -> Iterator[Part]:
+        """Lets what was lost be made again, in parts where it was lost before, or gives it up."""
+        strikes = task.strikes + blamed
+        left = Batch(task.batch.jobs, task.batch.wanted - task.made)
+        parts = [left] if left.wanted else []
+        if strikes > 1 and blamed and len(left.jobs) > 1:
+            parts = left.halves()
+        elif strikes >= STRIKES and len(left.jobs) == 1:
+            parts = []
+            yield from ((left, 0, f"{cause}, {strikes} times") for _ in left.wanted)
+        self._again.extend(_Task(task.whole, part, strikes) for part in parts)
+        self._end(task)
+
+    def _end(self, task: _Task) -> None:
+        task.whole.parts -= 1
+        if not task.whole.parts:
+            self._work.done(task.whole.batch)

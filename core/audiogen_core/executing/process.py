@@ -1,0 +1,116 @@
+"""A worker as a process of its own: pickles come in by standard input and go out by the output.
+
+``python -m audiogen_core.executing`` is one. It is told its `Assignment`, and then batches
+with their tickets or the settings that a limit is asked for. It ends as soon as its standard input
+does, whatever it is doing: so it never outlives whoever has started it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from audiogen_core.batching import Batch
+from audiogen_core.errors import EXIT_RUN_FAILED, AudiogenError
+from audiogen_core.executing.worker import Assignment, Worker
+from audiogen_core.interfaces.executor import Event, Finished, Made, Started
+from audiogen_core.registry import describe
+from audiogen_core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is loaded."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The model cannot be had.
+
+    Attributes:
+        cause: Why.
+        exit_code: What a command ends with.
+    """
+
+    cause: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many outputs can be sampled together."""
+
+    outputs: int
+
+
+Answer = Ready | Refused | Limit | Event
+"""What a worker writes."""
+
+
+def send(stream: BinaryIO, what: object) -> None:
+    """Writes an object.
+
+    Raises:
+        OSError: Nobody reads it.
+    """
+    pickle.dump(what, stream, pickle.HIGHEST_PROTOCOL)
+    stream.flush()
+
+
+def received(stream: BinaryIO) -> Iterator[Any]:
+    """The objects that the other end has written, until it is gone."""
+    while True:
+        try:
+            yield pickle.load(stream)  # noqa: S301, both ends are one program
+        except (EOFError, OSError, pickle.UnpicklingError):
+            return
+
+
+def work(messages: Iterator[Any]) -> Iterator[Answer]:
+    """What a worker answers to the messages that it gets."""
+    assignment: Assignment = next(messages)
+    try:
+        worker = Worker(assignment)
+    except Exception as error:
+        code = error.exit_code if isinstance(error, AudiogenError) else EXIT_RUN_FAILED
+        yield Refused(describe(error), code)
+        return
+    yield Ready()
+    for message in messages:
+        match message:
+            case int(ticket), Batch() as batch:
+                yield Started(ticket)
+                for part, index, made in worker.make(batch):
+                    yield Made(ticket, part, index, made)
+                yield Finished(ticket)
+            case Settings() as settings:
+                yield Limit(worker.batch_limit(settings))
+
+
+def _inbox(stream: BinaryIO) -> Iterator[Any]:
+    """What comes in, read in a thread, so that the end of it is noticed amid work."""
+    waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def read() -> None:
+        for message in received(stream):
+            waiting.put(message)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield waiting.get()
+
+
+def main() -> None:
+    """Works until the standard input ends."""
+    # What libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    for answer in work(_inbox(sys.stdin.buffer)):
+        send(answers, answer)
