@@ -7,6 +7,7 @@ from typing import Any
 
 import audiogen_core
 from audiogen_core.batching import Batch, Place
+from audiogen_core.devices import name_of
 from audiogen_core.jobs import form_of
 from audiogen_core.prepare import Planned
 from audiogen_core.registry import Origin
@@ -48,8 +49,8 @@ def metadata(planned: Planned, batch: Batch, index: int, samples: int) -> dict[s
         "batch": _place(Place.of(batch, index)),
         "software": {
             "audiogen": audiogen_core.__version__,
-            "device": str(model.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            "device": str(planned.request.device),
+            "dtype": name_of(planned.request.dtype),
             "plugins": {key: str(origin) for key, origin in _used(planned, batch).items()},
         },
     }
