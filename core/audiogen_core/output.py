@@ -61,7 +61,8 @@ def write_output(
     publish(path, write, prepared.request.folder)
     size = path.stat().st_size
     content["output"]["bytes"] = size
-    output = Output(job, path, audio, rate, content)
+    address = None if prepared.remote is None else f"{prepared.remote.address}/{name}"
+    output = Output(job, path, audio, rate, content, address)
     observer.sample_done(output)
     folder.finish(name, job.identity, size)
     return output

@@ -30,6 +30,7 @@ from audiogen_core.publishing import concerns_all
 from audiogen_core.registry import describe
 from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.standing import State
+from audiogen_core.storage.upload import Upload
 from audiogen_core.worklist import WorkList
 
 
@@ -50,6 +51,8 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
     observer = Observers([*observers, *others], plugins)
     try:
         prepared = prepare(request, plugins, observer)
+        if prepared.remote is not None:
+            observer.add(Upload(prepared.remote))
         if not prepared.left:
             _clear_up(prepared)
             outcome = prepared.outcome()
