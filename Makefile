@@ -1,11 +1,12 @@
 # make demo: sets up and generates audio.   make test: sets up and runs every check.
-# make setup: only makes .venv, with audiogen in it.   All of them reuse what is there.
+# make setup: only makes .venv, with audiogen in it.   make docs: builds the documentation into site/.
+# All of them reuse what is there.
 
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo docs test lint clean
 
 setup: .venv/.ready
 
@@ -26,6 +27,10 @@ demo: setup
 	@echo "The files are in $(DEMO)/outputs. Next: write prompts of your own into"
 	@echo "examples/demo/*.json (docs/prompts.md says what the model knows), or see README.md."
 
+docs: setup
+	$(BIN)/zensical build --strict --clean
+	@echo "Open site/index.html in a browser, or serve it with search: $(BIN)/zensical serve"
+
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -35,4 +40,4 @@ test: setup lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto
 
 clean:
-	rm -rf .venv $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(DEMO) site .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

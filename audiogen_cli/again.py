@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiogen_cli.arguments import (
+    AutoencoderCheckpoint,
+    Checkpoint,
+    ModelConfig,
+    Play,
+    Quiet,
+    Settings,
+)
 from audiogen_core.errors import EXIT_INTERRUPTED, UsageError
 from audiogen_core.on_existing import OnExisting
+from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.again import Repeat
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
 def again(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Audio files, or their metadata.")
+        list[Path], typer.Argument(metavar="FILE", help="Audio files, or their metadata.")
     ],
     out: Annotated[
         str | None,
@@ -27,26 +35,13 @@ def again(
             metavar="PATH", help="Folder to write to, or a name for the one file; beside each else."
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="What shall be other than it was, such as generation.seed=7. Repeatable.",
-        ),
-    ] = None,
-    model_config: Annotated[
-        Path | None, typer.Option(help="Where the config of a local model is now.")
-    ] = None,
-    ckpt_path: Annotated[
-        Path | None, typer.Option(help="Where the checkpoint of a local model is now.")
-    ] = None,
-    pretransform_ckpt_path: Annotated[
-        Path | None,
-        typer.Option(help="Where the checkpoint is now whose autoencoder was used."),
-    ] = None,
+    settings: Settings = None,
+    model_config: ModelConfig = None,
+    ckpt_path: Checkpoint = None,
+    pretransform_ckpt_path: AutoencoderCheckpoint = None,
     device: Annotated[
-        str | None, typer.Option(help="cuda, mps, xpu or cpu; what made each file by default.")
+        str | None,
+        typer.Option(metavar="NAME", help="cuda, mps, xpu or cpu; what made each file by default."),
     ] = None,
     on_existing: Annotated[
         OnExisting | None,
@@ -55,17 +50,15 @@ def again(
             "else rename."
         ),
     ] = None,
-    play: Annotated[
-        bool, typer.Option("--play", help="Play each file as soon as it is finished.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print only results, warnings and failures.")
-    ] = False,
+    play: Play = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make files again from their own metadata, the same to the last bit on the same machine.
 
     The metadata is read from the JSON file beside each, or else from its tags. A file that is made
-    again beside the old one has "-again" in its name. Exit codes are those of generate.
+    again beside the old one has "-again" in its name. A model on
+    this machine is taken from where it was, or from where the arguments say that it is now. Exit
+    codes are those of generate.
     """
     # Not at the top, for the sake of --help.
     from audiogen_cli.generate import display, model_source, report
@@ -108,7 +101,7 @@ def again(
             observers = [progress, playback] if playback is not None else [progress]
             outcome = make_again(repeats, plugins, observers)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: nothing was made yet\n")
+        tell("interrupted: nothing was made yet")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     finally:
         progress.close()
@@ -140,12 +133,12 @@ def _warn_of_changes(repeat: Repeat, *, changed: bool) -> None:
     """What the user should know before: the model is another, or something else has changed."""
     path = repeat.recalled.path
     if changes := repeat.model_changes():
-        lines = "".join(f"  {one}\n" for one in changes)
-        sys.stderr.write(f"warning: the model is not the one that made {path}:\n{lines}")
+        lines = "".join(f"\n  {one}" for one in changes)
+        tell(f"warning: the model is not the one that made {path}:{lines}")
     elif not (changed or repeat.is_same):
-        sys.stderr.write(
+        tell(
             f"warning: {path} was made from something else than there is now, such as another "
-            "content of a file in its conditioning\n"
+            "content of a file in its conditioning"
         )
 
 
@@ -159,5 +152,7 @@ def _compare(repeat: Repeat, observer: Observer) -> None:
         return
     why = "".join(f"\n  {one}" for one in changes)
     why = why or " nothing that the metadata tells: the old file was changed, or the machine was"
-    sys.stderr.write(f"warning: {repeat.path} is made as {old} was, and has other bytes. What is "
-                     f"not as it was:{why}\n")  # fmt: skip
+    tell(
+        f"warning: {repeat.path} is made as {old} was, and has other bytes. "
+        f"What is not as it was:{why}"
+    )

@@ -24,16 +24,14 @@ from audiogen_cli import (
     report,
     show,
 )
+from audiogen_cli.help import App
 from audiogen_core.errors import EXIT_INTERRUPTED, AudiogenError
 from audiogen_core.hooks import DISABLE, PluginWarning
+from audiogen_core.terminal import tell
 
-app = typer.Typer(
+app = App(
+    "Generate audio with Stable-Audio-format latent diffusion models, from a config.",
     name="audiogen",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # importing rich takes longer than all the rest of --help
-    help="Generate audio with Stable-Audio-format latent diffusion models, from a config.",
 )
 app.command("generate")(generate.generate)
 app.command("plan")(plan.plan_of(generate.generate))
@@ -80,10 +78,10 @@ def main() -> None:
     try:
         app(prog_name="audiogen")
     except AudiogenError as error:
-        sys.stderr.write(f"error: {error}\n")
+        tell(f"error: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        tell("interrupted")
         sys.exit(EXIT_INTERRUPTED)
 
 
@@ -103,7 +101,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     if issubclass(category, PluginWarning):
-        sys.stderr.write(f"warning: {message}\n")
+        tell(f"warning: {message}")
     else:
         _show_other_warning(message, category, filename, lineno, None, line)
     del file

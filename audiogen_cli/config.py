@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiogen_cli.arguments import ModelConfig, PretrainedName, Revision, Settings
+from audiogen_cli.help import App
 from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError, listed
+from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
     from audiogen_core.models.source import ModelSource
     from audiogen_core.plugin_manager import PluginManager
 
-app = typer.Typer(no_args_is_help=True, help="Write and check generation configs.")
+app = App("Write and check generation configs.")
 
 
 class FileFormat(StrEnum):
@@ -45,7 +48,9 @@ def root() -> None:
 def schema(
     output: Annotated[
         Path | None,
-        typer.Option(help="File to write, replaced if it exists; else standard output."),
+        typer.Option(
+            metavar="FILE", help="File to write, replaced if it exists; else standard output."
+        ),
     ] = None,
 ) -> None:
     """Write the JSON Schema of generation configs, for the plugins that are installed.
@@ -69,7 +74,9 @@ def schema(
 def init(
     file: Annotated[
         Path | None,
-        typer.Argument(help="File to write, .yaml, .toml or .json; else standard output."),
+        typer.Argument(
+            metavar="FILE", help="File to write, .yaml, .toml or .json; else standard output."
+        ),
     ] = None,
     file_format: Annotated[
         FileFormat | None,
@@ -100,24 +107,12 @@ def init(
 @app.command("validate")
 def validate(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Generation configs; - reads one.")
+        list[Path], typer.Argument(metavar="FILE", help="Generation configs; - reads one.")
     ],
-    pretrained_name: Annotated[
-        str | None,
-        typer.Option(help="Model on the Hugging Face Hub whose config the files have to suit."),
-    ] = None,
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of --pretrained-name.")
-    ] = None,
-    model_config: Annotated[
-        Path | None, typer.Option(help="Model config, a JSON file, that the files have to suit.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Check with this value in each. Repeatable."
-        ),
-    ] = None,
+    pretrained_name: PretrainedName = None,
+    revision: Revision = None,
+    model_config: ModelConfig = None,
+    settings: Settings = None,
 ) -> None:
     """Check generation configs without generating anything.
 
@@ -142,7 +137,7 @@ def validate(
                 else:
                     _check_against(model, config, plugins)
         except AudiogenError as error:
-            sys.stderr.write(f"error: {error}\n")
+            tell(f"error: {error}")
             code = max(code, error.exit_code)
         else:
             sys.stdout.write(f"{file}: ok\n")

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audiogen_cli.arguments import AsJson
+from audiogen_core.terminal import drawable, text_width
+
 if TYPE_CHECKING:
     from audiogen_core.doctor.examine import Section
     from audiogen_core.doctor.findings import Finding
 
-WIDTH = 80
 MARK_WIDTH = 9
 NAME_WIDTH = 19
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    as_json: AsJson = False,
     online: Annotated[
         bool, typer.Option("--online", help="Also ask the Hugging Face Hub whether it answers.")
     ] = False,
@@ -81,7 +83,7 @@ def _lines(finding: Finding) -> list[str]:
     """The finding: its mark, its name, and beside them its text and what would help."""
     margin = 2 + MARK_WIDTH + NAME_WIDTH
     texts = [line for text in (finding.text, finding.hint) for line in text.splitlines()]
-    body = [part for text in texts for part in _wrapped(text, WIDTH - margin)]
+    body = [part for text in texts for part in _wrapped(text, text_width() - margin)]
     mark = _coloured(finding.mark, finding.mark.ljust(MARK_WIDTH))
     names = _wrapped(finding.name, NAME_WIDTH - 1)
     rows = max(len(names), len(body))
@@ -101,6 +103,6 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _coloured(mark: str, text: str) -> str:
     """The text in the colour of a mark, where a person looks at it and wants colours."""
-    if os.environ.get("NO_COLOR") or not sys.stdout.isatty():
+    if os.environ.get("NO_COLOR") or not drawable(sys.stdout):
         return text
     return typer.style(text, fg=COLOURS[mark])

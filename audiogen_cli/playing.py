@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from audiogen_core.errors import UsageError, listed, printable
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.interrupts import stoppable
+from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.outcome import Outcome
@@ -122,7 +122,7 @@ class Playback(Observer):
         if self._failures and not self._stopped:
             first, more = self._failures[0], len(self._failures) - 1
             others = f", and {more} more" if more else ""
-            sys.stderr.write(f"warning: {first}{others}\n")
+            tell(f"warning: {first}{others}")
 
     def _play_all(self) -> None:
         while True:

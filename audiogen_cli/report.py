@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from audiogen_core.errors import AudiogenError, UsageError
+from audiogen_core.terminal import tell
 
 SECONDS_BETWEEN_LINES = 5.0
 """How often a long folder reports how it comes along."""
@@ -36,14 +37,14 @@ def report(
     started = time.monotonic()
     lines = 0
 
-    def tell(done: int, total: int) -> None:
+    def progress(done: int, total: int) -> None:
         nonlocal lines
         if time.monotonic() - started >= (lines + 1) * SECONDS_BETWEEN_LINES:
             lines += 1
-            sys.stderr.write(f"read {done} of {total} files\n")
+            tell(f"read {done} of {total} files")
 
     try:
-        path = write_report(folder, tell=tell)
+        path = write_report(folder, tell=progress)
     except OSError as error:
         raise AudiogenError(f"'{folder}': no report can be made: {error.strerror}") from None
     sys.stdout.write(f"{path}\n")

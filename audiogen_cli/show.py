@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiogen_core.errors import InputError, printable
+from audiogen_core.terminal import tell, text_width
 
 if TYPE_CHECKING:
     from audiogen_core.recall import Recalled
 
-WIDTH = 80
 LABEL = 18
 """Columns of what stands on the left."""
 
@@ -26,7 +26,7 @@ NAMED = ("sampler_type", "steps", "cfg_scale", "seed")
 
 def show(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Audio files, or their metadata.")
+        list[Path], typer.Argument(metavar="FILE", help="Audio files, or their metadata.")
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole metadata, a JSON object a line.")
@@ -45,7 +45,7 @@ def show(
         try:
             recalled = recall(file)
         except InputError as error:
-            sys.stderr.write(f"error: {error}\n")
+            tell(f"error: {error}")
             failed = True
             continue
         if as_json:
@@ -58,12 +58,12 @@ def show(
 
 
 def described(recalled: Recalled) -> str:
-    """The metadata in words, at most `WIDTH` columns wide; a long word keeps a line of its own."""
+    """The metadata in words, as wide as text may be; a long word keeps a line of its own."""
     lines = [printable(str(recalled.path))]
     for label, text in _rows(recalled):
         lines += textwrap.wrap(
             printable(text) or '""',
-            WIDTH,
+            text_width(),
             initial_indent=f"  {printable(label):<{LABEL - 2}}",
             subsequent_indent=" " * LABEL,
             break_long_words=False,
@@ -125,6 +125,8 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
             yield _text(path)
     if path := model.get("pretransform_ckpt_path"):
         yield f"autoencoder of {_text(path)}"
+    if (rounded := model.get("quantize")) is not None:
+        yield f"network in {_text(rounded)}"
 
 
 def _format(recalled: Recalled) -> Iterator[str]:

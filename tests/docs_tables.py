@@ -1,23 +1,25 @@
-"""The tables of plugins in the documentation, made from what is registered.
+"""What the documentation says of plugins, options and commands, made from the code.
 
-``python -m tests.docs_tables`` writes them anew, each between its two markers.
+``python -m tests.docs_tables`` writes it anew: the tables of plugins, each between its two markers,
+and the pages of docs/reference.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from audiogen_core.config import SECTIONS
 from audiogen_core.config_schema import summary
+from audiogen_core.plugin_help import options_models
 from audiogen_core.plugin_manager import PluginManager, installed_plugins
 from audiogen_core.registry import Kind, Registry
+from tests import docs_markdown, docs_reference
+from tests.docs_markdown import code
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -51,61 +53,33 @@ def written(text: str, registry: Registry[Any]) -> str:
 
 
 def table(registry: Registry[Any]) -> str:
-    """Every plugin of a kind, and below it every option."""
+    """Every plugin of a kind, and where its options stand."""
     plugins = {name: registry.load(name) for name in registry.names()}
     objectives = any(hasattr(plugin, "OBJECTIVES") for plugin in plugins.values())
     head = [registry.kind.name.capitalize(), *(["Objectives"] if objectives else []), "What it is"]
     rows = []
-    options: dict[tuple[str, str, str], list[str]] = {}
     for name, plugin in plugins.items():
-        suits = [", ".join(f"`{one}`" for one in sorted(plugin.OBJECTIVES))] if objectives else []
-        rows.append([f"`{name}`", *suits, summary(plugin).replace("``", "`")])
-        for key, field in fields(plugin):
-            row = (f"`{key}`", _default(field), field.description or "")
-            if f"`{name}`" not in (names := options.setdefault(row, [])):
-                names.append(f"`{name}`")
-    text = _table(head, rows)
-    if options:
-        described = any(meaning for _, _, meaning in options)
-        head = ["Option", "Default", *(["Meaning"] if described else []), "Of"]
-        rows = [
-            [key, default, *([meaning] if described else []), ", ".join(names)]
-            for (key, default, meaning), names in options.items()
-        ]
-        text += "\n" + _table(head, rows)
+        suits = [", ".join(code(one) for one in sorted(plugin.OBJECTIVES))] if objectives else []
+        rows.append([code(name), *suits, summary(plugin).replace("``", "`")])
+    text = docs_markdown.table(head, rows)
+    if any(list(fields(plugin)) for plugin in plugins.values()):
+        text += f"\n[Their options.](reference/{docs_reference.link_to(registry.kind)})\n"
     return text
 
 
 def fields(plugin: Any) -> Iterator[tuple[str, FieldInfo]]:
     """The options of a plugin; an autoencoder has those of its encoder and of its decoder."""
-    for name in ("Options", "EncoderOptions", "DecoderOptions"):
-        if (model := getattr(plugin, name, None)) is not None:
-            yield from model.model_fields.items()
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    values = [value, *(one for one in choices if one != value)]
-    return " or ".join(f"`{json.dumps(one, default=BaseModel.model_dump)}`" for one in values)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [
-        head,
-        ["---"] * len(head),
-        *([cell.replace("|", r"\|") for cell in row] for row in rows),
-    ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    for model in options_models(plugin).values():
+        yield from model.model_fields.items()
 
 
 def write(plugins: PluginManager) -> None:
-    """Writes all tables of the built-in plugins anew."""
+    """Writes all tables and pages of the built-in plugins anew."""
     for registry in plugins.registries():
         path = page(registry.kind)
         path.write_text(written(path.read_text(encoding="utf-8"), registry), encoding="utf-8")
+    for name, page_of in docs_reference.PAGES.items():
+        (DOCS / "reference" / name).write_text(page_of(plugins), encoding="utf-8")
 
 
 if __name__ == "__main__":

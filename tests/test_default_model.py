@@ -72,7 +72,7 @@ def sounds(run: tuple[Result, Path]) -> dict[str, Signal]:
 def test_the_run_says_which_model_it_uses(run: tuple[Result, Path]) -> None:
     """Who names no model is told which one it is, and so is the metadata."""
     result, folder = run
-    assert f"using {NAME}, the small one that ships with audiogen" in result.err
+    assert f"using {NAME}, which ships with audiogen" in result.err
     metadata = json.loads((folder / "kick drum.json").read_text())
     assert metadata["model"]["default_model"] == NAME
 

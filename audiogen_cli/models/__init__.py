@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
+from audiogen_cli.help import App
 from audiogen_cli.models import convert, listing, pull, show
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="List models, look at them, download them, and convert checkpoints.",
-)
+app = App("List models, look at them, download them, and convert checkpoints.")
 app.command("list")(listing.list_models)
 app.command("show")(show.show_model)
 app.command("pull")(pull.pull_model)

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from audiogen_core.terminal import tell
+
 
 class FloatType(StrEnum):
     """The types that floating-point numbers may be written in."""
@@ -42,4 +44,4 @@ def convert_checkpoint(
     made = convert(source, target, wanted, overwrite=overwrite)
     sys.stdout.write(f"{target}\n")
     left_out = f", {made.left_out} of training left out" if made.left_out else ""
-    sys.stderr.write(f"{made.tensors} tensors, {size(made.bytes)}{left_out}\n")
+    tell(f"{made.tensors} tensors, {size(made.bytes)}{left_out}")

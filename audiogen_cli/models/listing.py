@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from audiogen_cli.arguments import AsJson
 
 if TYPE_CHECKING:
     from audiogen_core.models.catalog import ListedModel
@@ -16,7 +16,7 @@ COMMIT_WIDTH = 12
 
 
 def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the default model, the models in the Hub's cache, and others that are known to work.
 

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from audiogen_cli.arguments import Revision
+
 
 def pull_model(
-    name: Annotated[str, typer.Argument(help="Model on the Hugging Face Hub, like owner/name.")],
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of it.")] = None,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Model on the Hugging Face Hub, like owner/name.")
+    ],
+    revision: Revision = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print nothing but the path.")
     ] = False,

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audiogen_cli.arguments import AsJson, Revision
+from audiogen_core.terminal import tell, text_width
+
 if TYPE_CHECKING:
     from audiogen_core.models.description import ConditionerDescription, ModelDescription
 
-WIDTH = 80
 LABEL_WIDTH = 14
 
 
@@ -25,10 +27,8 @@ def show_model(
             help="A model of the Hub like owner/name, a folder or model config, or 'default'.",
         ),
     ],
-    revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of a model of the Hub.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    revision: Revision = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a model: objective, samplers, conditioners, lengths, parameters and memory.
 
@@ -46,7 +46,7 @@ def show_model(
         sys.stdout.write(json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n")
         return
     for note in config.notes:
-        sys.stderr.write(f"note: {note}\n")
+        tell(f"note: {note}")
     sys.stdout.write(_text(found))
 
 
@@ -93,7 +93,7 @@ def _wrapped(text: str, first: str, others: str) -> str:
     """The text in lines; a path stays whole, so that it can be copied."""
     body = textwrap.fill(
         text,
-        WIDTH,
+        text_width(),
         initial_indent=first,
         subsequent_indent=others,
         break_on_hyphens=False,

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
+from audiogen_cli.help import App
 from audiogen_cli.plugins import check, listing, new, show
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Look at the installed plugins, check them, and start new ones.",
-)
+app = App("Look at the installed plugins, check them, and start new ones.")
 app.command("list")(listing.list_plugins)
 app.command("show")(show.show_plugin)
 app.command("check")(check.check_plugins)

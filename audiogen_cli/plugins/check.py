@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from audiogen_cli.arguments import PluginKind
 from audiogen_core.errors import UsageError
 
 
 def check_plugins(
-    name: Annotated[str | None, typer.Argument(help="Only plugins of this name.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only plugins of this kind.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Only plugins of this name.")
+    ] = None,
+    kind: PluginKind = None,
 ) -> None:
     """Run the contract checks over the installed plugins, those of third parties included.
 

@@ -6,15 +6,14 @@ import json
 import sys
 import textwrap
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from audiogen_cli.arguments import AsJson, PluginKind
+from audiogen_core.terminal import text_width
 
 if TYPE_CHECKING:
     from audiogen_core.plugin_manager import PluginManager
     from audiogen_core.registry import Kind
-
-WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Row:
 
 
 def list_plugins(
-    kind: Annotated[str | None, typer.Option(help="Only plugins of this kind.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list of objects.")] = False,
+    kind: PluginKind = None,
+    as_json: AsJson = False,
 ) -> None:
     """List every plugin: its name, kind, distribution, version and status.
 
@@ -85,5 +84,5 @@ def table(rows: list[Row]) -> str:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         text += "  ".join(cells).rstrip() + "\n"
         if row is not None and row.cause is not None:
-            text += textwrap.indent(textwrap.fill(row.cause, WIDTH - 4), "    ") + "\n"
+            text += textwrap.indent(textwrap.fill(row.cause, text_width() - 4), "    ") + "\n"
     return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audiogen_core.errors import UsageError
+from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.registry import Kind
@@ -23,8 +24,12 @@ TEMPLATES = files("audiogen_cli") / "templates"
 
 
 def new_plugin(
-    kind: Annotated[str, typer.Argument(help="The plugin's kind, like sampler or input-source.")],
-    name: Annotated[str, typer.Argument(help="Its name, as a config will have it.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="The plugin's kind, like sampler or input-source.")
+    ],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Its name, as a config will have it.")
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write the package.")],
 ) -> None:
     """Write a complete package for a new plugin: it works, is tested and can be installed.
@@ -55,9 +60,7 @@ def new_plugin(
         raise UsageError(f"'{folder}' cannot be written: {error.strerror}") from None
     for path in contents:
         sys.stdout.write(f"{folder / path}\n")
-    sys.stderr.write(
-        f"Next: pip install -e '{folder}[test]', and audiogen plugins check '{name}'\n"
-    )
+    tell(f"Next: pip install -e '{folder}[test]', and audiogen plugins check '{name}'")
 
 
 def check_name(name: str) -> None:

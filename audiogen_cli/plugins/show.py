@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audiogen_core.errors import UsageError
+from audiogen_core.terminal import text_width
 
 if TYPE_CHECKING:
     from audiogen_core.options import PluginOptions
     from audiogen_core.registry import Registration
 
-WIDTH = 80
-
 
 def show_plugin(
-    kind: Annotated[str, typer.Argument(help="Its kind, like sampler or input-source.")],
-    name: Annotated[str, typer.Argument(help="Its name, as a config has it.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="Its kind, like sampler or input-source.")
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, as a config has it.")],
 ) -> None:
     """Show a plugin: what it does, its options, an example config, and where it is from."""
     from audiogen_core.plugin_help import example_config, options_models
@@ -38,11 +40,20 @@ def show_plugin(
     parts = [
         f"{name}, {_article(registry.kind.name)} {registry.kind.name} of {registration.origin}\n"
         f"{_source(registration)}",
-        inspect.getdoc(plugin) or "It has no documentation.",
+        _filled(inspect.getdoc(plugin) or "It has no documentation."),
         *(_options(f"{part} options".strip(), model) for part, model in models.items()),
         f"In a config ({registry.kind.key}):\n{textwrap.indent(example, '    ')}",
     ]
     sys.stdout.write("\n\n".join(parts) + "\n")
+
+
+def _filled(text: str) -> str:
+    """The paragraphs of a docstring as wide as text may be; what is indented stays as it is."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(
+        one if re.search("^ ", one, re.MULTILINE) else textwrap.fill(one, text_width())
+        for one in paragraphs
+    )
 
 
 def _article(noun: str) -> str:
@@ -64,5 +75,6 @@ def _options(title: str, model: type[PluginOptions]) -> str:
         facts.append("required" if row.default == "required" else f"default {row.default}")
         text += f"\n    {row.name}: {'; '.join(fact for fact in facts if fact)}"
         if row.description:
-            text += f"\n{textwrap.indent(textwrap.fill(row.description, WIDTH - 8), ' ' * 8)}"
+            described = textwrap.fill(row.description, text_width() - 8)
+            text += f"\n{textwrap.indent(described, ' ' * 8)}"
     return text if rows else f"{text} none"

@@ -28,6 +28,7 @@ from audiogen_core.outcome import Outcome
 from audiogen_core.overrides import NOTHING, Overrides
 from audiogen_core.pipeline import make_outputs
 from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.precision import Quantization
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.recall import Recalled, recall
 from audiogen_core.tags import without_folders
@@ -109,6 +110,7 @@ def prepare_again(
         AudiogenError: It cannot be made again: what is missing or wrong.
     """
     document = recalled.document
+    rounded = document.model.get("quantize")
     if "seed" not in document.generation_config:
         what = "is required, but missing: without it, the file cannot be made again"
         raise InputError(Problem("generation_config.seed", what), recalled.origin)
@@ -122,6 +124,7 @@ def prepare_again(
             _device(recalled, wishes, observer),
             autoencoder_path=wishes.autoencoder_path or _autoencoder_path(recalled),
             dtype=type_of(str(document.model.get("dtype"))),
+            quantization=Quantization.INT8 if rounded == Quantization.INT8 else None,
             max_batch=document.batch.size,
             on_existing=wishes.on_existing,
             place=_place(recalled),

@@ -20,6 +20,7 @@ class Outcome:
         made_elsewhere: How many other processes made meanwhile.
         interrupted: Whether the user ended it.
         stopped: Why no output could be written any more; None where that is not so.
+        notes: What the user should know at the end; observers may add to it.
     """
 
     planned: int
@@ -29,6 +30,7 @@ class Outcome:
     made_elsewhere: int = 0
     interrupted: bool = False
     stopped: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> int:

@@ -57,7 +57,7 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
             _clear_up(prepared)
             outcome = prepared.outcome()
             observer.run_started(request.config, [])
-            observer.run_ended(outcome)
+            _end(outcome, observer)
             return outcome
         prepared.load(observer)
         return make_outputs(prepared, observer)
@@ -78,15 +78,22 @@ def make_outputs(prepared: Prepared, observer: Observer) -> Outcome:
         # Single files fail on their own; what gets here concerns the folder, and so all of them.
         outcome.stopped = describe(error)
     try:
-        observer.run_ended(outcome)
+        _end(outcome, observer)
     except KeyboardInterrupt:
         outcome.interrupted = True  # nothing is left to make, but somebody waits for the command
     return outcome
 
 
+def _end(outcome: Outcome, observer: Observer) -> None:
+    """Tells the observers that a run has ended, and then what they have to say of it."""
+    observer.run_ended(outcome)
+    for note in outcome.notes:
+        observer.note(note)
+
+
 def _clear_up(prepared: Prepared) -> None:
     """Ends what another run was ended in the midst of, where nothing is left to make."""
-    if FailureLog(prepared.request.folder).identities():
+    if FailureLog(prepared.request.folder).identities() or prepared.folder.has_workers():
         with suppress(OSError), prepared.folder.open() as folder:  # it may be read-only
             _forget_failures(prepared, folder)
 

@@ -89,11 +89,15 @@ def _allowed(field: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
     words = {
         "minimum": "at least {}", "exclusiveMinimum": "above {}",
         "maximum": "at most {}", "exclusiveMaximum": "below {}",
-        "minItems": "{} items or more", "maxItems": "{} items or fewer",
-        "minLength": "{} characters or more", "maxLength": "{} characters or fewer",
+        "minItems": "{} or more items", "maxItems": "{} or fewer items",
+        "minLength": "{} or more characters", "maxLength": "{} or fewer characters",
     }  # fmt: skip
-    parts += [text.format(f"{field[key]:g}") for key, text in words.items() if key in field]
+    parts += [text.format(_number(field[key])) for key, text in words.items() if key in field]
     return ", ".join(part for part in parts if part)
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def example_options(model: type[PluginOptions]) -> dict[str, Any]:

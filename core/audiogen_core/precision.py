@@ -1,4 +1,4 @@
-"""How exactly to compute: what ``--dtype`` may be. Importing it imports no torch."""
+"""How exactly to compute: what ``--dtype`` and ``--quantize`` may be. It imports no torch."""
 
 from __future__ import annotations
 
@@ -12,3 +12,9 @@ class Precision(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
+
+
+class Quantization(StrEnum):
+    """What the weights and inputs of the diffusion network's linear layers are rounded to."""
+
+    INT8 = "int8"

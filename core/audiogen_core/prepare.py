@@ -27,10 +27,12 @@ from audiogen_core.memory import batch_limit
 from audiogen_core.models.build import build_model, check_embeddings
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.model import Model
+from audiogen_core.models.quantize import check_quantization
 from audiogen_core.models.source import ModelSource, check_checkpoint_path
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.precision import Quantization
 from audiogen_core.publishing import check_output_folder, check_output_names
 from audiogen_core.runfolder.folder import OpenFolder, RunFolder
 from audiogen_core.seeds import Seeds
@@ -55,6 +57,7 @@ class Request:
         autoencoder_path: A checkpoint whose autoencoder replaces the model's own.
         device: Where to compute.
         dtype: The type of the weights.
+        quantization: What the backbone's are rounded to; None for nothing.
         max_batch: How many outputs may be sampled together; by the free memory for None.
         on_existing: What happens to outputs whose names are taken.
         shard: Which part of the samples to make, from 1, and of how many; None for all.
@@ -69,6 +72,7 @@ class Request:
     device: torch.device
     autoencoder_path: Path | None = None
     dtype: torch.dtype = torch.float32
+    quantization: Quantization | None = None
     max_batch: int | None = None
     on_existing: OnExisting = OnExisting.SKIP
     shard: tuple[int, int] | None = None
@@ -155,6 +159,7 @@ class Prepared:
             autoencoder_path=request.autoencoder_path,
             device=request.device,
             dtype=dtype,
+            quantized=request.quantization is not None,
         )
 
     def batch_limit(self, settings: Settings) -> int:
@@ -170,6 +175,8 @@ def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Pre
     """
     if request.autoencoder_path is not None:
         check_checkpoint_path(request.autoencoder_path)
+    if request.quantization is not None:
+        check_quantization(request.device, request.dtype)
     observer.stage("reading the model config")
     model_config = request.source.config()
     model = build_model(model_config, plugins, request.source.folder, observer.downloaded)
@@ -277,7 +284,11 @@ def _identity(request: Request, model: Model) -> dict[str, Any]:
     if (path := request.autoencoder_path) is not None:
         identity["pretransform_ckpt_path"] = str(path.resolve())
         identity["pretransform_fingerprint"] = fingerprint(path)
-    return identity | ({} if request.dtype == torch.float32 else {"dtype": name_of(request.dtype)})
+    if request.dtype != torch.float32:
+        identity["dtype"] = name_of(request.dtype)
+    if request.quantization is not None:
+        identity["quantize"] = request.quantization.value
+    return identity
 
 
 class _Problems:

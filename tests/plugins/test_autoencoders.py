@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from audiogen_core.testing.model_parts import (
     check_tiling,
     with_random_weights,
 )
+from audiogen_plugins.autoencoders import oobleck
 from audiogen_plugins.autoencoders.layers import NormedConv
 from audiogen_plugins.autoencoders.oobleck import (
     Oobleck,
@@ -27,7 +29,7 @@ from audiogen_plugins.autoencoders.oobleck import (
 from tests.conftest import DATA
 from tests.plugins.reference import CASES, agreement, expected, seeded, with_seeded_weights
 
-SHARED = {"channels": 4, "c_mults": [1, 2], "strides": [2, 4], "latent_dim": 3}
+SHARED: dict[str, Any] = {"channels": 4, "c_mults": [1, 2], "strides": [2, 4], "latent_dim": 3}
 
 
 def encoder_of(changes: dict[str, Any]) -> OobleckEncoder:
@@ -122,6 +124,32 @@ def test_reach_is_exact(strides: list[int], nearest: bool) -> None:
 def test_tiles_decode_to_the_whole(case: str) -> None:
     """Tiles that overlap by the reach give the same audio, odd strides or not."""
     check_tiling(with_seeded_weights(lambda: decoder_of(CASES["oobleck"][case])), 3)
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+@pytest.mark.parametrize("strides", [[1, 4], [3, 5], [2, 4, 8, 3], [7], [1]])
+@pytest.mark.parametrize("piece", [1, 7])
+def test_late_blocks_go_over_pieces_to_the_same_audio(
+    strides: list[int], nearest: bool, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small the pieces are, also for a batch."""
+    options = {
+        "c_mults": [1] * len(strides),
+        "strides": strides,
+        "use_nearest_upsample": nearest,
+        "use_snake": True,
+    }
+    decoder = with_random_weights(lambda: decoder_of(options)).double()
+    decoder.prepare()
+    latents = seeded("pieces", (2, 3, 40)).double()
+    with torch.inference_mode():
+        monkeypatch.setattr(oobleck, "CACHE", 2**40)
+        whole = decoder(latents)
+        size = 2 * 8 * SHARED["channels"] * math.prod(strides[: oobleck.LATE_BLOCKS])
+        monkeypatch.setattr(oobleck, "CACHE", piece * size)
+        found = decoder(latents)
+    assert found.shape == whole.shape
+    assert (found - whole).abs().max() < 1e-12 * whole.abs().max()
 
 
 def test_tiling_check_finds_a_reach_that_is_too_small() -> None:

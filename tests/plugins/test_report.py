@@ -279,6 +279,7 @@ def test_a_run_makes_its_report(
     again = audiogen(*arguments)
     assert (again.code, again.out) == (0, "")
     assert "generating" not in again.err
+    assert again.err.endswith(f"note: the report is {out / 'report.html'}\n")
     assert len(shown_by(out / "report.html")["outputs"]) == 2
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audiogen_core.runfolder.workers import this_worker
 from audiogen_core.testing.tiny_model import random_weights, tiny_config, write_tiny_model
 from audiogen_plugins.encoders.wav import Wav
 from tests.conftest import Command, Result, local_model, write_embedding_model
@@ -51,6 +53,21 @@ def test_what_is_done_is_left_alone(generate: Generate, tmp_path: Path) -> None:
     assert "2 of 3 outputs stand" in result.err
     after = {path.name: path.stat().st_mtime_ns for path in out.glob("*.wav")}
     assert {name for name in after if after[name] != before[name]} == {"snare.wav"}
+
+
+def test_a_run_with_nothing_to_make_clears_up_after_one_that_was_killed(
+    generate: Generate, tmp_path: Path
+) -> None:
+    """Another process has made its outputs meanwhile, but not removed what it was writing."""
+    assert generate(input=samples("kick")).code == 0
+    out = tmp_path / "out"
+    before = contents(out)
+    killed = re.sub(r"-\d+-", f"-{2**22 + 1}-", this_worker())  # beyond the numbers of processes
+    (out / f".audiogen-{killed}-0123456789abcdef.part").write_bytes(b"RIFF")
+    (out / ".audiogen" / f"{killed}.alive").touch()
+    assert generate(input=samples("kick")).code == 0
+    assert contents(out) == before
+    assert not list((out / ".audiogen").glob("*.alive"))
 
 
 @pytest.mark.parametrize("ending", [".json", ".wav"])

@@ -36,7 +36,12 @@ with tempfile.TemporaryDirectory() as name:
         out = folder / f"out{moment}"
         config = workshop.config(out)
         pid = workshop.start(config, f"--max-batch={BATCH}")
-        time.sleep(rng.uniform(0.1, 1) * length)
+        # A third of them anywhere, the others while the first or the second batch is made.
+        count = config.with_suffix(".count")
+        begun = BATCH * (moment % 3)
+        while begun and not (count.exists() and count.stat().st_size >= begun):
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.2 if begun else 1) * length)
         os.kill(pid, number)
         if twice:
             time.sleep(rng.uniform(0, 0.02))

@@ -41,4 +41,4 @@ class DefaultSource(LocalSource):
         """Which model it is, where the user named none."""
         if self._named:
             return None
-        return f"no model named: using {NAME}, the small one that ships with audiogen"
+        return f"no model named: using {NAME}, which ships with audiogen"

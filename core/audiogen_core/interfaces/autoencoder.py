@@ -43,10 +43,12 @@ class AudioDecoder(nn.Module, ABC):
         reach: How many latents to each side the samples of one latent depend on. Long
             sequences are decoded in tiles that overlap by this much, with an equal result.
             None: they are decoded whole.
+        tile: How many latents are decoded at a time: as many as leave memory enough.
         ratio: Audio samples a latent.
     """
 
     reach: int | None = None
+    tile: int = 128
     ratio: int
 
     @abstractmethod

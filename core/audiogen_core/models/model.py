@@ -17,6 +17,7 @@ from audiogen_core.models import checkpoint as checkpoints
 from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.pretransform import Pretransform
+from audiogen_core.models.quantize import quantize
 
 BACKBONE = "model."
 CONDITIONER = "conditioner.conditioners."
@@ -98,6 +99,7 @@ class Model:
         autoencoder_path: Path | None = None,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
+        quantized: bool = False,
     ) -> None:
         """Fills the model with weights, once it is prepared.
 
@@ -106,6 +108,7 @@ class Model:
             autoencoder_path: A checkpoint whose autoencoder replaces the model's own.
             device: Where to put the weights.
             dtype: The type of the weights.
+            quantized: Whether the backbone computes in 8-bit integers.
 
         Raises:
             InputError: A checkpoint is broken or does not fit, every mismatch listed.
@@ -141,6 +144,8 @@ class Model:
             )
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
+        if quantized:
+            quantize(self.backbone)
         self.device, self.dtype = device, dtype
 
     def _autoencoder_in_half(self, device: torch.device) -> bool:

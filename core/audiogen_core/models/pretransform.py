@@ -7,9 +7,7 @@ from torch import Tensor, nn
 
 from audiogen_core.interfaces.autoencoder import AudioDecoder
 from audiogen_core.interfaces.bottleneck import Bottleneck
-
-TILE = 128
-"""Latents a tile. Longer tiles take more memory, shorter ones decode more twice."""
+from audiogen_core.tiles import in_tiles
 
 
 class Pretransform(nn.Module):
@@ -50,21 +48,12 @@ class Pretransform(nn.Module):
         return torch.tanh(audio) if self.soft_clip else audio
 
     def _tiled(self, latents: Tensor) -> Tensor:
-        """Decodes tile by tile: each with its neighbourhood, of which nothing is kept.
-
-        A tile sees every latent that its samples depend on, so the result is that of the whole
-        decode, while the activations of one tile are all that memory has to hold.
-        """
-        length, ratio, reach = latents.shape[-1], self.decoder.ratio, self.decoder.reach
-        if reach is None or length <= TILE + 2 * reach:
+        decoder = self.decoder
+        if decoder.reach is None:
             return self._decoded(latents)
-        tiles = []
-        for start in range(0, length, TILE):
-            end = min(start + TILE, length)
-            left, right = max(start - reach, 0), min(end + reach, length)
-            audio = self._decoded(latents[..., left:right])
-            tiles.append(audio[..., (start - left) * ratio : (end - left) * ratio])
-        return torch.cat(tiles, dim=-1)
+        return in_tiles(
+            self._decoded, latents, tile=decoder.tile, reach=decoder.reach, ratio=decoder.ratio
+        )
 
     def _decoded(self, latents: Tensor) -> Tensor:
         audio: Tensor = self.decoder(latents)

@@ -92,6 +92,10 @@ class RunFolder:
         if known is None or _age(record) > _age(known):
             self._records[name] = record
 
+    def has_workers(self) -> bool:
+        """Whether processes work here, or were killed in the midst of their work."""
+        return any(self.hidden.glob(f"*{ALIVE}"))
+
     def record(self, name: str) -> Record | None:
         """What the journals say about a file."""
         return self._records.get(name)
@@ -205,11 +209,12 @@ class OpenFolder:
             if records:
                 self._journal.append(*records)
             path.unlink(missing_ok=True)
+        remove_temporaries(self.folder.path, is_dead)
+        remove_unfinished(hidden, is_dead)
+        # Last of all: as long as it is there, whoever comes knows that something may be left over.
         for path in hidden.glob(f"*{ALIVE}"):
             if is_dead(path.name.removesuffix(ALIVE)):
                 path.unlink(missing_ok=True)
-        remove_temporaries(self.folder.path, is_dead)
-        remove_unfinished(hidden, is_dead)
 
 
 def _age(record: Record) -> tuple[int, bool]:

@@ -1,7 +1,7 @@
 """What machines that work for one address tell each other, in small objects at the address.
 
-That is the key that seeds are drawn from, and which outputs are being uploaded: so that of one whose
-metadata never came, nobody thinks that it is somebody else's.
+That is the key that seeds are drawn from, and which outputs are being uploaded: so that nobody
+takes one whose metadata never came for somebody else's.
 """
 
 from __future__ import annotations

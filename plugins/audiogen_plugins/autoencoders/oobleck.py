@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder
 from audiogen_core.models.limits import MAX_WIDTH, Width
 from audiogen_core.options import PluginOptions
+from audiogen_core.tiles import in_tiles
 from audiogen_plugins.autoencoders.layers import (
     NormedConv,
     SnakeBeta,
@@ -31,6 +32,15 @@ MAX_BLOCKS = 16
 
 EDGE_KERNEL = 7
 """Taps of the residual units, of the first convolution and of the decoder's last."""
+
+LATE_BLOCKS = 3
+"""The decoder's last blocks, whose activations are by far the largest."""
+
+CACHE, GPU_PIECE = 2**24, 2**30
+"""How many bytes the largest activation of the late blocks may take, on a CPU and elsewhere."""
+
+TILE = 1024
+"""Latents decoded at a time: the early blocks take half a megabyte for each."""
 
 
 class _SharedOptions(PluginOptions):
@@ -163,6 +173,9 @@ class OobleckEncoder(nn.Module):
 class OobleckDecoder(AudioDecoder):
     """From latents to audio.
 
+    The late blocks go over their input in pieces, for which the neighbourhood that they see costs
+    next to nothing: a hundredth of what it costs in latents.
+
     An odd stride makes its block's output one sample shorter, as it did in training: the end of
     the audio is missing by so much.
 
@@ -190,6 +203,12 @@ class OobleckDecoder(AudioDecoder):
         super().__init__()
         self.ratio = math.prod(strides)
         self.reach = decoder_reach(strides, nearest=nearest)
+        self.tile = TILE
+        late = strides[:LATE_BLOCKS]
+        self._early = 1 + len(strides) - len(late)
+        self._late_ratio = math.prod(late)
+        self._late_reach = _reach(late, nearest=nearest)
+        self._width = widths[0]
         sizes = list(zip(widths[1:], widths[:-1], strides, strict=True))
         self.layers = nn.Sequential(
             _same(latent_dim, widths[-1], EDGE_KERNEL),
@@ -204,7 +223,16 @@ class OobleckDecoder(AudioDecoder):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[batch, latent_dim, latents]`` to ``[batch, out_channels, latents * ratio]``."""
-        out: Tensor = self.layers(laid_out(latents))
+        x: Tensor = self.layers[: self._early](laid_out(latents))
+        size = self._width * self._late_ratio * x.shape[0] * x.element_size()
+        piece = max(1, (CACHE if x.device.type == "cpu" else GPU_PIECE) // size)
+        out = in_tiles(
+            self.layers[self._early :],
+            x,
+            tile=piece,
+            reach=self._late_reach,
+            ratio=self._late_ratio,
+        )
         return out[:, :, 0].contiguous()
 
     def prepare(self) -> None:
@@ -215,12 +243,18 @@ class OobleckDecoder(AudioDecoder):
 def decoder_reach(strides: Sequence[int], *, nearest: bool = False) -> int:
     """How many latents to each side the samples of one latent depend on.
 
-    The interval of one latent's samples is followed backwards through the decoder; each layer
-    widens it to all that it reads.
-
     Args:
         strides: The upsampling factors, from the audio's end to the latents'.
         nearest: Whether the decoder upsamples by repetition.
+    """
+    return _reach(strides, nearest=nearest) + EDGE_KERNEL // 2
+
+
+def _reach(strides: Sequence[int], *, nearest: bool) -> int:
+    """How many samples to each side the blocks of these strides, and what follows, depend on.
+
+    The interval of audio that one sample of their input becomes is followed backwards; each layer
+    widens it to all that it reads.
     """
     edge = EDGE_KERNEL // 2
     first, last = -edge, math.prod(strides) - 1 + edge
@@ -232,7 +266,7 @@ def decoder_reach(strides: Sequence[int], *, nearest: bool = False) -> int:
         else:
             cut = math.ceil(stride / 2)
             first, last = -((2 * stride - 1 - first - cut) // stride), (last + cut) // stride
-    return max(edge - first, last + edge)
+    return max(-first, last)
 
 
 class ResidualUnit(nn.Module):

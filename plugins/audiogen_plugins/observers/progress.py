@@ -16,6 +16,7 @@ from rich.filesize import decimal
 
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.options import PluginOptions
+from audiogen_core.terminal import drawable, tell
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
@@ -51,7 +52,7 @@ class Progress(Observer):
         """The display of the options."""
         wanted = options.display if isinstance(options, Progress.Options) else "auto"
         if wanted == "auto":
-            wanted = "bar" if sys.stderr.isatty() else "lines"
+            wanted = "bar" if drawable(sys.stderr) else "lines"
         displays: dict[str, type[Progress]] = {"bar": Bar, "lines": Lines, "quiet": Quiet}
         chosen: type = displays[wanted] if cls is Progress else cls
         made: Self = object.__new__(chosen)
@@ -59,7 +60,7 @@ class Progress(Observer):
 
     def note(self, what: str) -> None:
         """A line on standard error."""
-        sys.stderr.write(f"note: {what}\n")
+        tell(f"note: {what}")
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """Remembers how many there will be."""
@@ -89,7 +90,7 @@ class Progress(Observer):
     def sample_failed(self, job: Job, cause: str) -> None:
         """A line on standard error."""
         self.failures += 1
-        sys.stderr.write(f"failed: {job.where} (seed {job.seed}): {cause}\n")
+        tell(f"failed: {job.where} (seed {job.seed}): {cause}")
 
 
 class Quiet(Progress):
@@ -134,7 +135,7 @@ class Lines(Progress):
 
     def _line(self, text: str) -> None:
         self._last_line = time.monotonic()
-        sys.stderr.write(f"{text}\n")
+        tell(text)
 
 
 class Bar(Progress):

@@ -50,11 +50,11 @@ class Report(Observer):
 
     def run_ended(self, outcome: Outcome) -> None:
         """Makes the page, also of what an interrupted run has left."""
-        del outcome
         from audiogen_plugins.observers.report.folder import write_report
 
         if self._folder is not None and self._folder.is_dir():
-            write_report(self._folder, self._known)
+            page = write_report(self._folder, self._known)
+            outcome.notes.append(f"the report is {page}")
 
 
 def pillow_lacks() -> str | None:
