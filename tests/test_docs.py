@@ -51,6 +51,7 @@ SESSIONS = [
     "docs/prompts.md",
     "docs/tutorial.md",
     "docs/guides/seeds.md",
+    "docs/scale.md",
 ]
 """Pages whose commands make audio, with the default model or a tiny one."""
 
