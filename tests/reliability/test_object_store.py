@@ -214,7 +214,8 @@ def s3() -> Iterator[dict[str, str]]:
 def s3_do(environment: dict[str, str], what: str) -> Any:
     """What an expression says of the server, asked in a process of its own."""
     code = (
-        "import json, s3fs; store = s3fs.S3FileSystem(); "
+        "import json, s3fs; from audiogen_core.storage.remote import RemoteStorage; "
+        "store = s3fs.S3FileSystem(); "
         f"print(json.dumps({what}, default=lambda data: data.hex()))"
     )
     done = subprocess.run(
@@ -257,6 +258,12 @@ def test_a_killed_run_leaves_whole_objects_in_s3(
     assert {path: after[path] for path in before if path.replace(".wav", ".json") in whole} == {
         path: before[path] for path in before if path.replace(".wav", ".json") in whole
     }
+
+
+def test_a_key_is_made_once_in_s3(s3: dict[str, str]) -> None:
+    """Of two machines that bring one, the second gets what the first has brought."""
+    made = "RemoteStorage('s3://bucket/once').create('key', b'%s')"
+    assert s3_do(s3, f"[{made % 'a'}, {made % 'b'}]") == [b"a".hex(), b"a".hex()]
 
 
 def test_a_bucket_that_is_not_there(
