@@ -77,6 +77,15 @@ def test_outputs_go_to_the_address(
     assert not left_over(tmp_path / "cache")
 
 
+def test_the_address_of_a_file_is_a_folder(
+    audiogen: Command, arguments: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    """Outputs stand there as if the path had been given."""
+    result = audiogen(*arguments((tmp_path / "out").as_uri()))
+    assert (result.code, result.out.splitlines()[0]) == (0, str(tmp_path / "out" / "kick.wav"))
+    assert (tmp_path / "out" / ".audiogen" / "seeds").is_file()
+
+
 def test_another_machine_goes_on(
     audiogen: Command, arguments: Callable[..., list[Any]], memory: Any, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
