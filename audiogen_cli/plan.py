@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from audiogen_core.errors import printable
 from audiogen_core.sizes import size
+from audiogen_core.terminal import text_width
 
 if TYPE_CHECKING:
     from audiogen_core.forecast import Forecast
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from audiogen_core.plugin_manager import PluginManager
     from audiogen_core.prepare import Prepared, Request
 
-WIDTH = 80
 LABEL = 12
 """Columns of what stands on the left."""
 
@@ -104,12 +104,12 @@ def _records(
 
 
 def _text(prepared: Prepared, found: Forecast, seconds: float | None) -> str:
-    """The same in words, at most `WIDTH` columns wide."""
+    """The same in words, as wide as text may be."""
     lines = []
     for label, text in _rows(prepared, found, seconds):
         lines += textwrap.wrap(
             printable(text),
-            WIDTH,
+            text_width(),
             initial_indent=f"{label:<{LABEL}}",
             subsequent_indent=" " * LABEL,
             break_long_words=True,

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from audiogen_core.plugin_manager import installed_plugins
-from tests import docs_reference
+from tests import docs_reference, test_docs
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -116,6 +116,14 @@ def test_the_reference_is_up_to_date(name: str) -> None:
     assert (DOCS / "reference" / name).read_text(encoding="utf-8") == made, (
         f"docs/reference/{name} is old; run python -m tests.docs_tables"
     )
+
+
+def test_every_fence_is_a_block() -> None:
+    """No fence is written in a way that the site takes for text."""
+    for path in [*DOCS.rglob("*.md"), ROOT / "README.md"]:
+        text = path.read_text(encoding="utf-8")
+        rest = re.sub(test_docs.FENCED, "", text, flags=re.DOTALL | re.MULTILINE)
+        assert "```" not in rest, f'{path}: a block with a file begins ```language title="file"'
 
 
 def test_links_to_headings_hold_on_github_too() -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from audiogen_cli.arguments import AsJson
+from audiogen_core.terminal import fitted
 
 if TYPE_CHECKING:
     from audiogen_core.models.catalog import ListedModel
@@ -29,7 +30,7 @@ def list_models(
         rows = [asdict(one) for one in models]
         sys.stdout.write(json.dumps(rows, indent=2, default=str) + "\n")
     else:
-        sys.stdout.write(_table(models))
+        sys.stdout.write(fitted(_table(models), sys.stdout))
 
 
 def _table(models: list[ListedModel]) -> str:

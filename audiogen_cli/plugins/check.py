@@ -9,6 +9,7 @@ import typer
 
 from audiogen_cli.arguments import PluginKind
 from audiogen_core.errors import UsageError
+from audiogen_core.terminal import fitted
 
 
 def check_plugins(
@@ -43,11 +44,10 @@ def check_plugins(
             if name in (None, one.name):
                 status, cause = _verdict(registry, one.name)
                 failed |= status == "failed"
-                sys.stdout.write(_line(status, registry.kind.name, one.name, one.origin, cause))
-                sys.stdout.flush()
+                _say(status, registry.kind.name, one.name, one.origin, cause)
     for lost in missing:
         what = "entry point" if lost.kind is None else lost.kind.name
-        sys.stdout.write(_line("failed", what, lost.name, lost.origin, lost.cause))
+        _say("failed", what, lost.name, lost.origin, lost.cause)
     if failed:
         raise typer.Exit(1)
 
@@ -71,9 +71,11 @@ def _verdict(registry: Any, name: str) -> tuple[str, str]:
     return "ok", ""
 
 
-def _line(status: str, kind: str, name: str, origin: object, cause: str) -> str:
+def _say(status: str, kind: str, name: str, origin: object, cause: str) -> None:
     why = f" ({origin}): {cause}" if cause else f" ({origin})"
-    return f"{status:<8}{kind:<17}{name}{why}\n"
+    line = f"{status:<8}{kind:<17}{name}{why}\n"
+    sys.stdout.write(fitted(line, sys.stdout))
+    sys.stdout.flush()
 
 
 def _unknown(name: str, registries: list[Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from audiogen_cli.arguments import AsJson, PluginKind
-from audiogen_core.terminal import text_width
+from audiogen_core.terminal import fitted, text_width
 
 if TYPE_CHECKING:
     from audiogen_core.plugin_manager import PluginManager
@@ -45,7 +45,7 @@ def list_plugins(
     if as_json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     else:
-        sys.stdout.write(table(rows))
+        sys.stdout.write(fitted(table(rows), sys.stdout))
 
 
 def rows_of(plugins: PluginManager, wanted: Kind | None) -> list[Row]:

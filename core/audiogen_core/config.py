@@ -81,6 +81,11 @@ class GenerationSection(PluginOptions):
         description="Noise levels between which guidance is applied.",
     )
     scale_phi: Number = Field(0.0, ge=0, le=1, description="Strength of guidance rescaling.")
+    init_noise_level: Number | None = Field(
+        None,
+        gt=0,
+        description="Noise level that init_audio is varied from: 0 is itself.",
+    )
     sample_size: Literal["auto"] | None = Field(
         None, description='"auto" samples no more than seconds_total needs; else the full length.'
     )
@@ -135,12 +140,13 @@ class ConditioningValues(BaseModel):
     seconds_start: Number | None = Field(0, description="Where in a longer piece to begin.")
     seconds_total: Number | None = Field(30, description="Length in seconds.")
     negative_prompt: str | None = Field(None, description="What not to hear.")
+    init_audio: str | None = Field(None, description="Path of a recording to vary.")
 
 
 DOCUMENTED_CONDITIONING = tuple(ConditioningValues.model_fields)
 """Conditioning keys that a config may hold whatever the model's conditioners are."""
 
-DEFAULT_CONDITIONING: Mapping[str, Any] = ConditioningValues().model_dump()
+DEFAULT_CONDITIONING: Mapping[str, Any] = ConditioningValues().model_dump(exclude={"init_audio"})
 """What holds when a config has no ``conditioning_defaults`` at all."""
 
 

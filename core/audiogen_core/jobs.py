@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from audiogen_core.audio_file import check_recording
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
 from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed, nearest
@@ -30,6 +31,8 @@ MAX_OUTPUTS = 2_000_000
 
 _TEXTS = frozenset({"prompt", "negative_prompt", "audio_prompt"})
 
+INIT_AUDIO = "init_audio"
+
 _NONE: Set[str] = frozenset()
 
 MAX_SECONDS = 10**9
@@ -44,11 +47,13 @@ class Plan:
         jobs: In the order of the samples.
         notes: What the user should know about them.
         draws: Whether seeds of some were drawn.
+        varies: Whether some vary a recording, for which audio has to become latents.
     """
 
     jobs: Sequence[Job]
     notes: tuple[str, ...]
     draws: bool = False
+    varies: bool = False
 
 
 def plan_jobs(
@@ -77,12 +82,13 @@ def plan_jobs(
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
     jobs = JobList()
-    draws = False
+    draws = varies = False
     for page in samples:
+        varies |= any(one.settings.varies for one in page)
         draws |= any(one.seed == DRAW for one in page)
         for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
             jobs.append(job)
-    return Plan(jobs, samples.notes(), draws)
+    return Plan(jobs, samples.notes(), draws, varies)
 
 
 def _jobs_of(
@@ -115,6 +121,26 @@ def _jobs_of(
         yield Job(first + index, copy, one.where, one.values, seed, stem, one.settings, identity)
 
 
+def identity_of(
+    job: Job,
+    config: GenerationConfig,
+    model: ModelConfig,
+    plugins: PluginManager,
+    identity: Mapping[str, Any],
+) -> str:
+    """What a job's output is made from, in one word, where another config says its format.
+
+    Args:
+        job: The job.
+        config: The config.
+        model: The model's config.
+        plugins: Where what they name comes from.
+        identity: What identifies the model.
+    """
+    identities = Identities(identity, form_of(config), _file_keys(model, plugins))
+    return identities.made_of(job.values).identity(job.settings.text(job.seed))
+
+
 def form_of(config: GenerationConfig) -> dict[str, Any]:
     """What is made of the audio, as JSON."""
     return {
@@ -130,7 +156,7 @@ def form_of(config: GenerationConfig) -> dict[str, Any]:
 
 def _file_keys(model: ModelConfig, plugins: PluginManager) -> set[str]:
     """The keys of values that are paths of files."""
-    ids = set(model.pre_encoded_keys)
+    ids = {INIT_AUDIO, *model.pre_encoded_keys}
     for section in model.conditioners:
         if section.type in plugins.conditioners and plugins.conditioners.load(section.type).FILES:
             ids.add(section.id)
@@ -256,6 +282,8 @@ class _Samples:
         """Whether the section can be used; where it cannot, samples need not hear it again."""
         try:
             self._settings.of({}, None)
+            if self._config.generation.init_noise_level is not None:
+                self._settings.of({}, None, varies=True)
         except InputError as error:
             self._problems.update(dict.fromkeys(error.problems))
             return False
@@ -266,8 +294,9 @@ class _Samples:
     ) -> tuple[Settings, int] | None:
         # Of a sample that has been refused, the length means nothing.
         seconds = None if self._problems else values.get("seconds_total")
+        varies = values.get(INIT_AUDIO) is not None
         try:
-            return self._settings.of(own, seconds)
+            return self._settings.of(own, seconds, varies=varies)
         except InputError as error:
             for problem in error.problems:
                 self._problem(where, problem.where, problem.what)
@@ -302,6 +331,8 @@ class _Samples:
                 refused.add(key)
         if "seconds_total" not in refused and (seconds := values.get("seconds_total")) is not None:
             self._longest = max(self._longest, seconds)
+        if values.get(INIT_AUDIO) is not None:
+            self._check_value(check_recording, where, given, INIT_AUDIO, values[INIT_AUDIO])
         for key, check in self._checks.items():
             source = key
             if values.get(key) is None and key in self._model.default_keys:

@@ -29,9 +29,12 @@ MARGIN = 0.5
 LENGTHS = 32
 """What lengths are rounded up to a multiple of, so that samples of like lengths share a batch."""
 
-OVERRIDES = ("seed", "cfg_scale", "steps", "sampler_type")
+OVERRIDES = ("seed", "cfg_scale", "steps", "sampler_type", "init_noise_level")
 """The keys of ``generation`` that a sample may hold beside its conditioning."""
 
+
+DEFAULT_LEVELS = {True: 1.0, False: 0.7}
+"""The ``init_noise_level`` of samplers over sigma, and of others, where 1 is nothing but noise."""
 
 MAX_MET = 10_000
 """How many kinds of samples are remembered: of more, each is checked again."""
@@ -47,11 +50,19 @@ class Settings:
         generation: The values in force; their seed means nothing.
         sampler: The sampler with its options.
         latents: The length that is sampled.
+        varies: Whether recordings are varied, from ``init_noise_level`` on, instead of noise.
     """
 
     generation: GenerationSection
     sampler: Sampler
     latents: int
+    varies: bool = False
+
+    @property
+    def highest_level(self) -> float:
+        """The noise level that sampling starts at."""
+        level = self.generation.init_noise_level if self.varies else None
+        return self.generation.sigma_max if level is None else level
 
     def described(self, seed: int) -> dict[str, Any]:
         """The values of ``generation`` that make an output with this seed."""
@@ -69,8 +80,9 @@ class Settings:
     @cached_property
     def _values(self) -> dict[str, Any]:
         values = self.generation.model_dump()
-        if values["sample_size"] is None:
-            del values["sample_size"]
+        for key in ("sample_size", "init_noise_level"):
+            if values[key] is None:
+                del values[key]
         return {**values, "sampler_type": self.sampler.NAME}
 
     @cached_property
@@ -105,15 +117,18 @@ class SettingsBook:
         self._config = config
         self._model = model
         self._plugins = plugins
-        self._known: dict[tuple[str, int], Settings] = {}
+        self._known: dict[tuple[str, int, bool], Settings] = {}
         self._met: dict[tuple[object, ...], Settings] = {}
 
-    def of(self, own: Mapping[str, Any], seconds: float | None) -> tuple[Settings, int]:
+    def of(
+        self, own: Mapping[str, Any], seconds: float | None, *, varies: bool = False
+    ) -> tuple[Settings, int]:
         """The settings of a sample, and its seed.
 
         Args:
             own: Those of `OVERRIDES` that the sample holds; null is as good as left out.
             seconds: How long it is to be; None for as long as the model makes.
+            varies: Whether it varies a recording.
 
         Raises:
             InputError: Something is wrong, at places below the sample, or below ``generation`` for
@@ -126,7 +141,7 @@ class SettingsBook:
         if section.sample_size == "auto" and seconds is not None:
             latents = latents_for(seconds, self._model)
         seed = own.get("seed", section.seed)
-        met: tuple[object, ...] = (latents,)
+        met: tuple[object, ...] = (latents, varies)
         if own:
             met += tuple((key, type(own[key]), str(own[key])) for key in own if key != "seed")
         if (known := self._met.get(met)) is not None and _is_seed(seed, section.batch_size):
@@ -135,12 +150,36 @@ class SettingsBook:
             section = validate(GenerationSection, {**section.model_dump(), **own})
             if problems := list(generation_problems(section)):
                 raise InputError(problems)
-        key = section.model_copy(update={"seed": -1}).model_dump_json(), latents
+        if not varies and "init_noise_level" in own:
+            what = "goes with init_audio, which this sample has not"
+            raise InputError(Problem("init_noise_level", what))
+        update: dict[str, Any] = {"seed": -1} if varies else {"seed": -1, "init_noise_level": None}
+        key = section.model_copy(update=update).model_dump_json(), latents, varies
         if key not in self._known:
-            self._known[key] = Settings(section, self._sampler(section, own), latents)
+            self._known[key] = self._settings(section, own, latents, varies=varies)
         if len(self._met) < MAX_MET:
             self._met[met] = self._known[key]
         return self._known[key], section.seed
+
+    def _settings(
+        self, section: GenerationSection, own: Mapping[str, Any], latents: int, *, varies: bool
+    ) -> Settings:
+        sampler = self._sampler(section, own)
+        level = section.init_noise_level if varies else None
+        if varies:
+            is_sigma = isinstance(sampler, SigmaSampler)
+            level = DEFAULT_LEVELS[is_sigma] if level is None else level
+            if is_sigma and level <= section.sigma_min:
+                what = f"must be greater than sigma_min ({section.sigma_min})"
+            elif not is_sigma and level > 1:
+                what = f"must be at most 1, which is nothing but noise for '{sampler.NAME}'"
+            else:
+                what = None
+            if what is not None:
+                where = "" if "init_noise_level" in own else "generation."
+                raise InputError(Problem(f"{where}init_noise_level", f"{what}, not {level}"))
+        section = section.model_copy(update={"init_noise_level": level})
+        return Settings(section, sampler, latents, varies)
 
     def _sampler(self, section: GenerationSection, own: Mapping[str, Any]) -> Sampler:
         name = section.sampler_type or DEFAULT_SAMPLERS[self._model.objective]

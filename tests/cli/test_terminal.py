@@ -70,10 +70,11 @@ def test_messages_break_between_words() -> None:
     assert " ".join(lines).split() == piped.err.split()
 
 
-def test_text_is_laid_out_for_a_narrow_terminal() -> None:
-    """What tells of a plugin fits a terminal of 60 columns, and is 80 columns wide elsewhere."""
-    code, lines = on_a_terminal("plugins", "show", "sampler", "k-heun", width=60, TERM="xterm")
-    piped = audiogen_process("plugins", "show", "sampler", "k-heun").out
+@pytest.mark.parametrize("arguments", [("show", "sampler", "k-heun"), ("list",)], ids=str)
+def test_text_is_laid_out_for_a_narrow_terminal(arguments: tuple[str, ...]) -> None:
+    """Text and tables fit a terminal of 60 columns, and are up to 80 columns wide elsewhere."""
+    code, lines = on_a_terminal("plugins", *arguments, width=60, TERM="xterm")
+    piped = audiogen_process("plugins", *arguments).out
     assert code == 0
     assert max(map(len, lines)) <= 60 < max(map(len, piped.splitlines())) <= 80
     assert " ".join(lines).split() == piped.split()
@@ -88,7 +89,7 @@ def test_help_is_whole_on_a_narrow_terminal(
     result = audiogen(*words, "--help")
     assert result.code == 0
     assert max(map(len, result.out.splitlines())) <= 60
-    assert not re.search(r"list\[|<path>|<str>|<int", result.out)
+    assert "list[" not in result.out
     told = " ".join(result.out.split())
     for child in getattr(command, "commands", {}).values():
         assert " ".join(child.help.partition("\n\n")[0].split()) in told

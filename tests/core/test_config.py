@@ -48,6 +48,7 @@ def test_documented_defaults() -> None:
         "seed": -1,
         "cfg_interval": [0, 1],
         "scale_phi": 0.0,
+        "init_noise_level": None,
         "sample_size": None,
     }
     assert config.output.output_dir == "generated/outputs"

@@ -18,18 +18,21 @@ class NoiseSource:
         seeds: One a sample.
         shape: ``(channels, latents)`` of a sample.
         device: Where the noise is returned.
+
+    Attributes:
+        generators: Those of the samples, for whatever else is drawn for them.
     """
 
     def __init__(
         self, seeds: Sequence[int], shape: tuple[int, int], device: torch.device | str = "cpu"
     ) -> None:
-        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._shape = shape
         self._device = torch.device(device)
 
     def normal(self) -> Tensor:
         """Fresh noise, ``[batch, channels, latents]`` in float32."""
-        drawn = [torch.randn((1, *self._shape), generator=one) for one in self._generators]
+        drawn = [torch.randn((1, *self._shape), generator=one) for one in self.generators]
         return torch.cat(drawn).to(self._device)
 
     def brownian(self, sigma_min: Tensor, sigma_max: Tensor) -> BrownianNoise:
@@ -50,7 +53,7 @@ class NoiseSource:
         import torchsde
 
         seeds = [
-            int(torch.randint(0, 2**63 - 1, [], generator=one).item()) for one in self._generators
+            int(torch.randint(0, 2**63 - 1, [], generator=one).item()) for one in self.generators
         ]
         trees = [
             torchsde.BrownianTree(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -25,6 +28,7 @@ def draw(
     request: ScheduleRequest,
     noise: NoiseSource,
     on_step: OnStep,
+    recordings: Callable[[], Tensor] | None = None,
 ) -> Tensor:
     """Draws latents.
 
@@ -34,6 +38,8 @@ def draw(
         request: What the noise levels are made from.
         noise: The batch's noise; its first draw is the start.
         on_step: Called after every step.
+        recordings: Makes the clean latents that are varied, after the noise for the start is
+            drawn; None where nothing is varied.
 
     Returns:
         The clean latents, ``[batch, channels, latents]`` in float32.
@@ -43,8 +49,17 @@ def draw(
     """
     levels = sampler.schedule(request)
     start = noise.normal()
+    clean = None if recordings is None else recordings()
     if isinstance(sampler, SigmaSampler):
-        return sampler.sample(VDenoiser(velocity), start * levels[0], levels, noise, on_step)
+        x = start * levels[0] if clean is None else clean + start * levels[0]
+        return sampler.sample(VDenoiser(velocity), x, levels, noise, on_step)
     if isinstance(sampler, VSampler | FlowSampler):
-        return sampler.sample(velocity, start, levels, noise, on_step)
+        level = min(request.sigma_max, 1.0)
+        x = start
+        if clean is not None and isinstance(sampler, VSampler):
+            angle = level * math.pi / 2
+            x = clean * math.cos(angle) + start * math.sin(angle)
+        elif clean is not None:
+            x = clean * (1 - level) + start * level
+        return sampler.sample(velocity, x, levels, noise, on_step)
     raise TypeError(f"{type(sampler).__name__} is none of SigmaSampler, VSampler, FlowSampler")

@@ -39,7 +39,8 @@ class Model:
         config: Its config.
         backbone: The diffusion network.
         conditioners: By id, in the order of the config.
-        encoder: The network from audio to latents; its weights are checked but not loaded.
+        encoder: The network from audio to latents; its weights are checked, but loaded only where
+            audio is to be encoded.
         pretransform: Latents to audio; None for models that work on audio itself.
         device: Where the weights are.
         dtype: The type of the backbone's weights.
@@ -100,6 +101,7 @@ class Model:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         quantized: bool = False,
+        encodes: bool = False,
     ) -> None:
         """Fills the model with weights, once it is prepared.
 
@@ -109,6 +111,7 @@ class Model:
             device: Where to put the weights.
             dtype: The type of the weights.
             quantized: Whether the backbone computes in 8-bit integers.
+            encodes: Whether audio will be encoded, for which the encoder's weights are loaded.
 
         Raises:
             InputError: A checkpoint is broken or does not fit, every mismatch listed.
@@ -120,7 +123,7 @@ class Model:
             replacement = checkpoints.open_checkpoint(autoencoder_path)
         modules = self.modules()
         autoencoder = {key for key in modules if key.startswith(AUTOENCODER)}
-        encoder = {f"{AUTOENCODER}encoder."}
+        encoder = set() if encodes else {f"{AUTOENCODER}encoder."}
         dtypes = dict.fromkeys(modules, dtype)
         if self._autoencoder_in_half(device):
             dtypes.update(dict.fromkeys(autoencoder, torch.float16))
@@ -140,10 +143,12 @@ class Model:
                 parts,
                 device=device,
                 dtypes={key: dtypes[AUTOENCODER + key] for key in parts},
-                unused=frozenset({"encoder."}),
+                unused=frozenset() if encodes else frozenset({"encoder."}),
             )
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
+            if encodes:
+                self.pretransform.encoder = self.encoder
         if quantized:
             quantize(self.backbone)
         self.device, self.dtype = device, dtype
@@ -183,6 +188,17 @@ class Model:
         negative = torch.zeros_like(positive.cross_attention)
         negative[rows] = negative_tokens(embedded(rows, list(given.values())), section)
         return ConditioningInputs(positive, negative)
+
+    def encode(self, audio: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Audio ``[batch, audio channels, samples]`` to float32 latents.
+
+        Args:
+            audio: As many samples as the latents shall take.
+            generators: One a sample, for autoencoders that draw at random.
+        """
+        if self.pretransform is None:
+            return audio.to(self.device)
+        return self.pretransform.encode(audio.to(self.device), generators)
 
     def decode(self, latents: Tensor) -> Tensor:
         """``[batch, channels, latents]`` to audio ``[batch, audio channels, samples]``, float32."""

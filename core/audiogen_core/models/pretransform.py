@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -32,10 +34,33 @@ class Pretransform(nn.Module):
     ) -> None:
         super().__init__()
         self.decoder = decoder
+        self.encoder: nn.Module | None = None
         self.bottleneck = bottleneck
         self.scale = scale
         self.iterate_batch = iterate_batch
         self.soft_clip = soft_clip
+
+    @torch.inference_mode()
+    def encode(self, audio: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Audio ``[batch, audio channels, samples]`` to float32 ``[batch, channels, latents]``.
+
+        Args:
+            audio: Some multiple of the ratio of samples.
+            generators: One a sample, for what the bottleneck draws.
+
+        Raises:
+            RuntimeError: The encoder's weights were not loaded.
+        """
+        if self.encoder is None:
+            raise RuntimeError("the encoder is not loaded")
+        dtype = next(self.encoder.parameters()).dtype
+        parts = []
+        for one, generator in zip(audio, generators, strict=True):
+            latents = self.encoder(one[None].to(dtype)).float()
+            if self.bottleneck is not None:
+                latents = self.bottleneck.encode(latents, generator)
+            parts.append(latents / self.scale)
+        return torch.cat(parts)
 
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import sys
+import wave
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,13 @@ EMBEDDINGS = {
     "input_concat": {"half_length.npy": ((3, 128), "float32")},
 }
 """The arrays of the cases that read some: shape and type by file name."""
+
+RECORDINGS = {
+    "v_samplers": {"stereo.wav": (2, 1500), "mono.wav": (1, 3000)},
+    "flow_grouped": {"stereo.wav": (2, 3000), "mono.wav": (1, 700)},
+    "patches_prepended": {"mono.wav": (1, 2048)},
+}
+"""The recordings of the cases that vary some: channels and samples by file name."""
 
 SAMPLERS = {
     "k-heun": "sample_heun",
@@ -95,6 +103,27 @@ class PreEncodedLatent(conditioners.Conditioner):
             rows = torch.nn.functional.pad(rows, (0, 0, 0, self.sample_size - len(rows)))
         tokens = self.proj_out(rows[None])
         return [tokens, torch.ones(tokens.shape[:2], device=device)]
+
+
+def write_recording(path: Path, channels: int, samples: int, rate: int, seed: int) -> None:
+    """A tone that falls, with some noise, in 16 bits."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(samples) / rate
+    tones = [np.sin(2 * np.pi * (400 + 90 * one - 600 * time) * time) for one in range(channels)]
+    audio = 0.6 * np.stack(tones) + 0.05 * rng.standard_normal((channels, samples))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((audio.clip(-1, 1) * 32767).astype("<i2").T.tobytes())
+
+
+def read_recording(path: str) -> tuple[int, torch.Tensor]:
+    """The sample rate, and the audio ``[channels, samples]``."""
+    with wave.open(path, "rb") as file:
+        audio = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        audio = audio.reshape(-1, file.getnchannels()).T / 32768
+        return file.getframerate(), torch.from_numpy(audio.astype(np.float32))
 
 
 def build(config: dict[str, Any]) -> torch.nn.Module:
@@ -180,6 +209,8 @@ def generate(model: torch.nn.Module, config: dict[str, Any], run: dict[str, Any]
         for key, value in run["conditioning"].items()
     }
     negative = values.pop("negative_prompt", None)
+    if (recording := values.pop("init_audio", None)) is not None:
+        settings["init_audio"] = read_recording(recording)
     with (
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
@@ -215,6 +246,8 @@ def make(case: str) -> None:
     arrays = np.random.default_rng(seed)
     for name, (shape, kind) in EMBEDDINGS.get(case, {}).items():
         np.save(name, arrays.standard_normal(shape).astype(kind))
+    for name, (channels, samples) in RECORDINGS.get(case, {}).items():
+        write_recording(Path(name), channels, samples, config["sample_rate"], seed)
     model = build(config)
     weights = random_weights(model, seed)
     save_file(weights, "model.safetensors")

@@ -1,0 +1,177 @@
+"""Reads audio files of any format that FFmpeg knows, through PyAV, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.options import shown
+
+if TYPE_CHECKING:
+    import av
+
+MARGIN = 4096
+"""Samples that are read beyond what is kept, for a resampler sees what comes next."""
+
+MAX_RATE = 768_000
+MAX_CHANNELS = 64
+"""More than any recording has, and little enough for a second of it to fit into memory."""
+
+
+def check_audio_file(path: Path) -> None:
+    """Makes sure that there is a file that begins like audio.
+
+    Raises:
+        ValueError: There is none; the message has no path.
+    """
+    if not path.exists():
+        raise ValueError("does not exist")
+    if not path.is_file():
+        raise ValueError("is no file")
+    frames = _frames(path)
+    if next(frames, None) is None:
+        raise ValueError("holds no audio")
+    frames.close()
+
+
+def check_recording(value: Any) -> None:
+    """Raises a ValueError unless a value is the path of a file that begins like audio."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"must be the path of an audio file, not {shown(value)}")
+    try:
+        check_audio_file(Path(value))
+    except ValueError as error:
+        raise ValueError(f"file '{value}' {error}") from None
+
+
+def audio_blocks(path: Path, sample_rate: int, channels: int) -> Generator[FloatArray, None, None]:
+    """The audio of a file at a rate and with channels of one's own choice.
+
+    Args:
+        path: The file.
+        sample_rate: In hertz.
+        channels: 1, which is the mean of the file's channels where it is stereo, or 2.
+
+    Yields:
+        Float32, ``[channels, samples]``, at least one sample.
+
+    Raises:
+        ValueError: It cannot be read; the message has no path.
+    """
+    import av
+
+    layout = "mono" if channels == 1 else "stereo"
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=sample_rate)
+    for frame in _frames(path):
+        for one in resampler.resample(frame):
+            yield cast("FloatArray", one.to_ndarray())
+    for one in resampler.resample(None):
+        yield cast("FloatArray", one.to_ndarray())
+
+
+def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) -> FloatArray:
+    """The beginning of a recording, as models take it.
+
+    Args:
+        path: The file; no more of it is read than what is needed.
+        sample_rate: What it is resampled to: as torchaudio does where that can be loaded, else as
+            FFmpeg does.
+        channels: One is the mean of the file's; a single one of the file becomes all; of more than
+            are wanted, the first are taken.
+        samples: How many there shall be: silence follows a shorter recording.
+
+    Returns:
+        ``[channels, samples]``.
+
+    Raises:
+        ValueError: It cannot be read, or has too few channels; the message has no path.
+    """
+    import av
+
+    parts: list[FloatArray] = []
+    converter: av.AudioResampler | None = None
+    rate = sample_rate
+    wanted = length = 0
+    for frame in _frames(path):
+        if converter is None:
+            rate = frame.sample_rate
+            wanted = -(-samples * rate // sample_rate) + MARGIN
+            converter = av.AudioResampler("fltp", frame.layout.name, rate)
+        for one in converter.resample(frame):
+            parts.append(cast("FloatArray", one.to_ndarray()))
+            length += parts[-1].shape[1]
+        if length >= wanted:
+            break
+    if not parts:
+        raise ValueError("holds no audio")
+    audio = _mixed(np.concatenate(parts, axis=1)[:, :wanted], channels)
+    if rate != sample_rate:
+        audio = _resampled(audio, rate, sample_rate)
+    kept = audio[:, :samples]
+    return np.pad(kept, ((0, 0), (0, samples - kept.shape[1])))
+
+
+def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
+    """What of a file can be decoded, up to where it is damaged.
+
+    Raises:
+        ValueError: Nothing of it.
+    """
+    import av
+
+    found = False
+    try:
+        # Absolute, and nothing but files: no name and no playlist leads anywhere else.
+        with av.open(
+            str(path.absolute()),
+            "r",
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        ) as source:
+            # By its ending alone, anything may pass for FLAC; then it has no sample rate.
+            if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
+                raise ValueError("holds no audio")
+            for frame in source.decode(source.streams.audio[0]):
+                if frame.sample_rate > MAX_RATE or frame.layout.nb_channels > MAX_CHANNELS:
+                    raise ValueError("claims more channels or samples a second than audio has")
+                if frame.samples:
+                    yield frame
+                    found = True
+    except av.FFmpegError as error:
+        if not found:  # else what comes before the damage is heard, as players do
+            raise ValueError(f"cannot be read as audio: {error.strerror}") from None
+
+
+def _mixed(audio: FloatArray, channels: int) -> FloatArray:
+    if channels == 1:
+        mono: FloatArray = audio.mean(axis=0, keepdims=True, dtype=np.float32)
+        return mono
+    if len(audio) == 1:
+        return audio.repeat(channels, axis=0)
+    if len(audio) < channels:
+        raise ValueError(f"has {len(audio)} channels, and the model takes {channels}")
+    return audio[:channels]
+
+
+def _resampled(audio: FloatArray, rate: int, wanted: int) -> FloatArray:
+    from audiogen_core.torchaudio_shim import import_torchaudio
+
+    if (torchaudio := import_torchaudio()) is not None:
+        import torch
+
+        resampled: FloatArray = torchaudio.functional.resample(
+            torch.from_numpy(audio), rate, wanted
+        ).numpy()
+        return resampled
+    import av
+
+    layout = {1: "mono", 2: "stereo"}.get(len(audio), f"{len(audio)} channels")
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio), "fltp", layout)
+    frame.sample_rate = rate
+    resampler = av.AudioResampler("fltp", layout, wanted)
+    parts = [one.to_ndarray() for one in (*resampler.resample(frame), *resampler.resample(None))]
+    return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
