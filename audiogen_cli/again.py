@@ -61,9 +61,10 @@ def again(
     codes are those of generate.
     """
     # Not at the top, for the sake of --help.
-    from audiogen_cli.generate import display, model_source, report
+    from audiogen_cli.generate import display, report
     from audiogen_cli.playing import Playback
     from audiogen_core.interrupts import stoppable
+    from audiogen_core.models.named import model_source
     from audiogen_core.overrides import Overrides, parse_setting
     from audiogen_core.plugin_manager import installed_plugins
     from audiogen_core.recall import recall

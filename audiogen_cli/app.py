@@ -16,6 +16,7 @@ from audiogen_cli import (
     again,
     config,
     doctor,
+    embed,
     generate,
     manifest,
     models,
@@ -37,6 +38,7 @@ app.command("generate")(generate.generate)
 app.command("plan")(plan.plan_of(generate.generate))
 app.command("show")(show.show)
 app.command("again")(again.again)
+app.command("embed")(embed.embed)
 app.command("doctor")(doctor.doctor)
 app.command("manifest")(manifest.manifest)
 app.command("report")(report.report)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,7 +31,6 @@ from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
     from audiogen_core.interfaces.observer import Observer
-    from audiogen_core.models.source import ModelSource
     from audiogen_core.outcome import Outcome
     from audiogen_core.overrides import Overrides
     from audiogen_core.plugin_manager import PluginManager
@@ -134,7 +133,9 @@ def generate(
     from audiogen_cli.plan import show_plan
     from audiogen_cli.playing import Playback
     from audiogen_cli.reading import build_config, read_config
+    from audiogen_core.default_model import suggested
     from audiogen_core.interrupts import stoppable
+    from audiogen_core.models.named import model_source
     from audiogen_core.plugin_manager import installed_plugins
 
     if generation_config is None and not prompts:
@@ -150,7 +151,7 @@ def generate(
     if generation_config is not None:
         config = read_config(generation_config, plugins, "--generation-config -", overrides)
     else:
-        config = build_config(_base(source), plugins, "", overrides)
+        config = build_config(suggested(source), plugins, "", overrides)
     playback = Playback([config.encoder.EXTENSION]) if play else None
     progress = display(config.observers, plugins, quiet=quiet)
     observers = [progress, playback] if playback is not None else [progress]
@@ -223,13 +224,6 @@ def _overrides(
     return Overrides([*made, *(parse_setting(text) for text in settings or ())])
 
 
-def _base(source: ModelSource) -> Mapping[str, Any]:
-    """What prompts alone are put into: what the default model's card recommends, or nothing."""
-    from audiogen_core.default_model import SUGGESTED, DefaultSource
-
-    return SUGGESTED if isinstance(source, DefaultSource) else {}
-
-
 def report(outcome: Outcome) -> None:
     """What came of a run, in words and as an exit code."""
     written = len(outcome.written)
@@ -275,34 +269,3 @@ def _summary(outcome: Outcome) -> str:
         f"\n  {job.where} (seed {job.seed}): {cause}" for job, cause in outcome.failures
     )
     return f"{written} output{'s' * (written != 1)} written, {failed} failed:{causes}"
-
-
-def model_source(
-    pretrained_name: str | None,
-    revision: str | None,
-    model_config: Path | None,
-    ckpt_path: Path | None,
-) -> ModelSource:
-    """The model that the arguments name; the one that ships with the package where they name none.
-
-    Raises:
-        UsageError: They name two, or half of one.
-    """
-    from audiogen_core.default_model import DefaultSource
-    from audiogen_core.models.source import HubSource, LocalSource
-
-    if pretrained_name is not None and model_config is not None:
-        raise UsageError("--pretrained-name and --model-config exclude each other")
-    if pretrained_name is not None:
-        if ckpt_path is not None:
-            raise UsageError("--ckpt-path goes with --model-config, not with --pretrained-name")
-        return HubSource(pretrained_name, revision)
-    if revision is not None:
-        raise UsageError("--revision goes with --pretrained-name")
-    if model_config is None:
-        if ckpt_path is not None:
-            raise UsageError("--ckpt-path needs --model-config, the model's config")
-        return DefaultSource()
-    if ckpt_path is None:
-        raise UsageError("--model-config needs --ckpt-path, the model's checkpoint")
-    return LocalSource(model_config, ckpt_path)

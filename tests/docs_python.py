@@ -11,6 +11,9 @@ from types import ModuleType
 from typing import Any
 
 MODULES = (
+    "audiogen_core.generator",
+    "audiogen_core.generation",
+    "audiogen_core.result",
     "audiogen_core.interfaces.sampler",
     "audiogen_core.interfaces.input_source",
     "audiogen_core.interfaces.naming",
@@ -21,13 +24,15 @@ MODULES = (
     "audiogen_core.interfaces.backbone",
     "audiogen_core.interfaces.autoencoder",
     "audiogen_core.interfaces.bottleneck",
+    "audiogen_core.interfaces.embedder",
+    "audiogen_core.windows",
     "audiogen_core.hooks",
     "audiogen_core.options",
     "audiogen_core.tags",
     "audiogen_core.errors",
     "audiogen_core.testing.contracts",
 )
-"""What plugins can rely on, and what their tests use."""
+"""What scripts and plugins can rely on, and what the tests of plugins use."""
 
 SECTION = re.compile(r"(Args|Returns|Raises|Yields|Attributes):")
 
@@ -37,8 +42,9 @@ def python_page() -> str:
     text = """
 # Python interfaces
 
-What plugins can rely on; [which versions fit together](../plugins/stability.md) is told elsewhere.
-[The page of each kind](../plugins.md) has a complete plugin.
+What scripts and plugins can rely on. [From Python](../python.md) has examples of `Generator`, and
+[the page of each kind](../plugins.md) a complete plugin; [which versions fit
+together](../plugins/stability.md) is told elsewhere.
 """
     return text + "".join(_module(importlib.import_module(name)) for name in MODULES)
 

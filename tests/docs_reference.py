@@ -103,8 +103,8 @@ def commands_page(plugins: PluginManager) -> str:
 
 What `--help` says of each. [`audiogen generate`](../generate.md),
 [prompts alone, `show` and `again`](../again.md), [`config`](../config.md),
-[`models`](../models-command.md), [`plugins`](../plugins-command.md), [`doctor`](../doctor.md) and
-[`report`](../report.md) have pages of their own.
+[`models`](../models-command.md), [`plugins`](../plugins-command.md), [`embed`](../embed.md),
+[`doctor`](../doctor.md) and [`report`](../report.md) have pages of their own.
 """
     # A terminal's width and the environment must not decide what stands on the page.
     with mock.patch.dict(os.environ, {"COLUMNS": "80"}):

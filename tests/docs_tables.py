@@ -30,7 +30,9 @@ def in_config(kind: Kind) -> bool:
 
 
 def page(kind: Kind) -> Path:
-    """Where the table of a kind stands: with the generation config, or with model configs."""
+    """Where the table of a kind stands: with the command, the config or model configs."""
+    if kind.options == "arguments":
+        return DOCS / "embed.md"
     return DOCS / ("generate.md" if in_config(kind) else "models.md")
 
 

@@ -33,6 +33,9 @@ from audiogen_core.registry import KINDS, Kind, Origin, Registry
 from audiogen_core.strict_json import parse_json
 from audiogen_core.strict_toml import parse_toml
 from audiogen_core.strict_yaml import parse_yaml
+from audiogen_core.tags import Tags
+from audiogen_core.testing.encoders import tones
+from audiogen_core.testing.tiny_clap import write_tiny_clap
 from tests import docs_tables
 from tests.conftest import Command, fresh_environment, local_model, run_in
 
@@ -44,6 +47,9 @@ NEEDS_NO_MODEL = {"config", "doctor", "models", "plugins"}
 
 ON_THE_HUB = "stabilityai/"
 """What the names of models in examples begin with that would have to be downloaded."""
+
+EMBEDDING = ["docs/embed.md", "docs/plugins/embedders.md"]
+"""Pages whose commands embed audio files."""
 
 SESSIONS = [
     "README.md",
@@ -309,7 +315,7 @@ def test_a_page_s_plugin_makes_audio(kind: Kind, in_folder: Path, tiny_model: Pa
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if not docs_tables.in_config(kind)], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS if kind.options == "config"], ids=lambda kind: kind.name
 )
 def test_a_page_s_model_part_takes_its_config(kind: Kind, in_folder: Path) -> None:
     """The part of a model config that a page shows is valid for the plugin that it defines."""
@@ -411,7 +417,7 @@ def test_a_session_works(page: str, audiogen: Command, in_folder: Path, tiny_mod
 
 def test_every_command_is_run() -> None:
     """No command in the documentation is left out of these tests, but for those with downloads."""
-    run = [arguments for page in SESSIONS for arguments in session_of(page)]
+    run = [arguments for page in [*SESSIONS, *EMBEDDING] for arguments in session_of(page)]
     left = [
         f"{path.relative_to(ROOT)}: audiogen {' '.join(arguments)}"
         for path, arguments in (one.values for one in COMMANDS)
@@ -421,6 +427,25 @@ def test_every_command_is_run() -> None:
         and not any(word.startswith(ON_THE_HUB) for word in arguments)
     ]
     assert not left
+
+
+@pytest.mark.parametrize("page", EMBEDDING)
+def test_commands_that_embed_work(
+    page: str, audiogen: Command, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the page's own plugins, and a tiny model in the place of those on the Hub."""
+    plugins = with_plugins_of(ROOT / page, in_folder)
+    monkeypatch.setattr("audiogen_core.plugin_manager.installed_plugins", lambda: plugins)
+    clap = write_tiny_clap(in_folder / "laion" / "clap-htsat-unfused")
+    (in_folder / "laion" / "larger_clap_music").symlink_to(clap)
+    for name in ("loop.flac", "voice.mp3"):
+        encoder = next(one for one in plugins.encoders.classes() if name.endswith(one.EXTENSION))()
+        encoder.encode(tones(2), 44100, in_folder / name, Tags())
+    commands = [one for one in commands_of(ROOT / page) if one[0] == "embed"]
+    assert commands
+    for arguments in commands:
+        result = audiogen(*arguments)
+        assert (result.code, bool(result.out)) == (0, True), result.err
 
 
 @pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.stem)

@@ -97,7 +97,10 @@ def package(kind: Kind, name: str) -> dict[str, str]:
         "class_name": class_name,
         "package": "_".join(["audiogen", *words]),
         "distribution": "-".join(["audiogen", *words]),
-        "key": kind.key,
+        "where": "In arguments of a command"
+        if kind.options == "arguments"
+        else f"A config names it at `{kind.key}`",
+        "language": "sh" if kind.options == "arguments" else "json",
         "example": _example(kind, name),
     }
     imports = [
@@ -137,15 +140,13 @@ def _call(function: str, *arguments: str) -> str:
 
 def _example(kind: Kind, name: str) -> str:
     """The part of a config that names the new plugin, as the README shows it."""
-    import json
-
-    from audiogen_core.plugin_help import example_config
+    from audiogen_core.plugin_help import example_use
     from audiogen_core.registry import import_reference
 
     module = kind.slug.replace("-", "_")
     template = import_reference(f"audiogen_cli.templates.modules.{module}:MyPlugin")
     plugin = type("MyPlugin", (template,), {"NAME": name})
-    return json.dumps(example_config(kind, plugin), indent=4)
+    return example_use(kind, plugin)
 
 
 def _template(path: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import sys
 import textwrap
@@ -26,7 +25,7 @@ def show_plugin(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, as a config has it.")],
 ) -> None:
     """Show a plugin: what it does, its options, an example config, and where it is from."""
-    from audiogen_core.plugin_help import example_config, options_models
+    from audiogen_core.plugin_help import example_use, options_models
     from audiogen_core.plugin_manager import installed_plugins
     from audiogen_core.registry import kind_named
 
@@ -36,13 +35,14 @@ def show_plugin(
     plugin = registry.load(name)
     registration = next(one for one in registry if one.name == name)
     models = options_models(plugin)
-    example = json.dumps(example_config(registry.kind, plugin), indent=4, ensure_ascii=False)
+    example = example_use(registry.kind, plugin)
+    where = "arguments of a command" if registry.kind.options == "arguments" else "a config"
     parts = [
         f"{name}, {_article(registry.kind.name)} {registry.kind.name} of {registration.origin}\n"
         f"{_source(registration)}",
         _filled(inspect.getdoc(plugin) or "It has no documentation."),
         *(_options(f"{part} options".strip(), model) for part, model in models.items()),
-        f"In a config ({registry.kind.key}):\n{textwrap.indent(example, '    ')}",
+        f"In {where} ({registry.kind.key}):\n{textwrap.indent(example, '    ')}",
     ]
     sys.stdout.write("\n\n".join(parts) + "\n")
 

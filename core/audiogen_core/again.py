@@ -239,10 +239,10 @@ class _OneRun(Observers):
 
 def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> Prepared:
     """A run with its model loaded: the one before's, where it is the same."""
-    if before is not None and (before.identity, before.request.device) == (
-        prepared.identity,
-        prepared.request.device,
-    ):
+    def needed(run: Prepared) -> tuple[object, ...]:
+        return run.identity, run.request.device, run.plan.varies
+
+    if before is not None and needed(before) == needed(prepared):
         return replace(prepared, model=before.model)
     prepared.load(observer)
     return prepared

@@ -1,70 +1,149 @@
-"""Recordings that samples start from: checked before a model is loaded, read as it takes them."""
+"""Reads audio files of any format that FFmpeg knows, through PyAV, block by block."""
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.options import shown
 
 if TYPE_CHECKING:
     import av
 
-FloatArray = npt.NDArray[np.float32]
-
 MARGIN = 4096
-"""Samples that are decoded beyond what is kept, for a resampler sees what comes next."""
+"""Samples that are read beyond what is kept, for a resampler sees what comes next."""
 
 MAX_RATE = 768_000
 MAX_CHANNELS = 64
 """More than any recording has, and little enough for a second of it to fit into memory."""
 
-NO_OTHER_FILES = {"protocol_whitelist": "none"}
-"""A playlist would name other files, or addresses."""
+
+def check_audio_file(path: Path) -> None:
+    """Makes sure that there is a file that begins like audio.
+
+    Raises:
+        ValueError: There is none; the message has no path.
+    """
+    if not path.exists():
+        raise ValueError("does not exist")
+    if not path.is_file():
+        raise ValueError("is no file")
+    frames = _frames(path)
+    if next(frames, None) is None:
+        raise ValueError("holds no audio")
+    frames.close()
 
 
-def check_audio_file(path: Any) -> None:
-    """Raises a ValueError unless ``path`` is a file whose audio can be decoded."""
-    if not isinstance(path, str) or not path:
-        raise ValueError(f"must be the path of an audio file, not {shown(path)}")
-    next(_chunks(path))
+def check_recording(value: Any) -> None:
+    """Raises a ValueError unless a value is the path of a file that begins like audio."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"must be the path of an audio file, not {shown(value)}")
+    try:
+        check_audio_file(Path(value))
+    except ValueError as error:
+        raise ValueError(f"file '{value}' {error}") from None
 
 
-def read_audio(path: str, sample_rate: int, channels: int, samples: int) -> FloatArray:
-    """The beginning of a recording.
+def audio_blocks(path: Path, sample_rate: int, channels: int) -> Generator[FloatArray, None, None]:
+    """The audio of a file at a rate and with channels of one's own choice.
 
     Args:
-        path: Any file that FFmpeg reads.
-        sample_rate: What it is resampled to.
-        channels: What it is mixed to: one is the mean of all; of two, a single channel becomes
-            both, and more than two are cut off.
+        path: The file.
+        sample_rate: In hertz.
+        channels: 1, which is the mean of the file's channels where it is stereo, or 2.
+
+    Yields:
+        Float32, ``[channels, samples]``, at least one sample.
+
+    Raises:
+        ValueError: It cannot be read; the message has no path.
+    """
+    import av
+
+    layout = "mono" if channels == 1 else "stereo"
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=sample_rate)
+    for frame in _frames(path):
+        for one in resampler.resample(frame):
+            yield cast("FloatArray", one.to_ndarray())
+    for one in resampler.resample(None):
+        yield cast("FloatArray", one.to_ndarray())
+
+
+def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) -> FloatArray:
+    """The beginning of a recording, as models take it.
+
+    Args:
+        path: The file; no more of it is read than what is needed.
+        sample_rate: What it is resampled to: as torchaudio does where that can be loaded, else as
+            FFmpeg does.
+        channels: One is the mean of the file's; a single one of the file becomes all; of more than
+            are wanted, the first are taken.
         samples: How many there shall be: silence follows a shorter recording.
 
     Returns:
         ``[channels, samples]``.
 
     Raises:
-        ValueError: It cannot be decoded.
+        ValueError: It cannot be read, or has too few channels; the message has no path.
     """
+    import av
+
     parts: list[FloatArray] = []
-    wanted = rate = 0
-    for rate, part in _chunks(path):
-        wanted = -(-samples * rate // sample_rate) + MARGIN
-        if parts and len(part) != len(parts[0]):
-            break  # what another number of channels begins is another recording
-        parts.append(part)
-        if sum(one.shape[1] for one in parts) >= wanted:
+    converter: av.AudioResampler | None = None
+    rate = sample_rate
+    wanted = length = 0
+    for frame in _frames(path):
+        if converter is None:
+            rate = frame.sample_rate
+            wanted = -(-samples * rate // sample_rate) + MARGIN
+            converter = av.AudioResampler("fltp", frame.layout.name, rate)
+        for one in converter.resample(frame):
+            parts.append(cast("FloatArray", one.to_ndarray()))
+            length += parts[-1].shape[1]
+        if length >= wanted:
             break
+    if not parts:
+        raise ValueError("holds no audio")
     audio = _mixed(np.concatenate(parts, axis=1)[:, :wanted], channels)
     if rate != sample_rate:
         audio = _resampled(audio, rate, sample_rate)
     kept = audio[:, :samples]
     return np.pad(kept, ((0, 0), (0, samples - kept.shape[1])))
+
+
+def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
+    """What of a file can be decoded, up to where it is damaged.
+
+    Raises:
+        ValueError: Nothing of it.
+    """
+    import av
+
+    found = False
+    try:
+        # Absolute, and nothing but files: no name and no playlist leads anywhere else.
+        with av.open(
+            str(path.absolute()),
+            "r",
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        ) as source:
+            # By its ending alone, anything may pass for FLAC; then it has no sample rate.
+            if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
+                raise ValueError("holds no audio")
+            for frame in source.decode(source.streams.audio[0]):
+                if frame.sample_rate > MAX_RATE or frame.layout.nb_channels > MAX_CHANNELS:
+                    raise ValueError("claims more channels or samples a second than audio has")
+                if frame.samples:
+                    yield frame
+                    found = True
+    except av.FFmpegError as error:
+        if not found:  # else what comes before the damage is heard, as players do
+            raise ValueError(f"cannot be read as audio: {error.strerror}") from None
 
 
 def _mixed(audio: FloatArray, channels: int) -> FloatArray:
@@ -78,59 +157,7 @@ def _mixed(audio: FloatArray, channels: int) -> FloatArray:
     return audio[:channels]
 
 
-def _chunks(path: str) -> Iterator[tuple[int, FloatArray]]:
-    """The sample rate and the samples ``[channels, length]`` of each frame; at least one.
-
-    Raises:
-        ValueError: There is none.
-    """
-    import av
-
-    file = Path(path)
-    try:
-        mode = file.stat().st_mode
-        if not stat.S_ISREG(mode):
-            what = "is a folder, not an audio file" if stat.S_ISDIR(mode) else "is no regular file"
-            raise ValueError(f"'{path}' {what}")
-        stream = file.open("rb")
-    except FileNotFoundError:
-        raise ValueError(f"file '{path}' does not exist") from None
-    except OSError as error:
-        raise ValueError(f"file '{path}' cannot be read: {error.strerror}") from None
-    found = False
-    try:
-        with stream, av.open(stream, "r", options=NO_OTHER_FILES) as container:
-            if not container.streams.audio:
-                raise ValueError(f"file '{path}' holds no audio")
-            converters: dict[tuple[str, str, int], av.AudioResampler] = {}
-            for frame in _frames(container):
-                if not 0 < frame.sample_rate <= MAX_RATE:
-                    raise ValueError(f"file '{path}' claims {frame.sample_rate} samples a second")
-                if not 0 < frame.layout.nb_channels <= MAX_CHANNELS:
-                    raise ValueError(f"file '{path}' claims {frame.layout.nb_channels} channels")
-                kind = frame.format.name, frame.layout.name, frame.sample_rate
-                if kind not in converters:
-                    converters[kind] = av.AudioResampler("fltp", frame.layout.name, kind[2])
-                for one in converters[kind].resample(frame):
-                    yield one.sample_rate, one.to_ndarray().astype(np.float32, copy=False)
-                found = True
-    except (av.FFmpegError, UnicodeDecodeError, OSError) as error:
-        if not found:
-            cause = getattr(error, "strerror", None) or type(error).__name__
-            raise ValueError(f"file '{path}' cannot be decoded: {cause}") from None
-        return  # what comes before damage is heard, as players do
-    if not found:
-        raise ValueError(f"file '{path}' holds no audio")
-
-
-def _frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
-    for frame in container.decode(audio=0):
-        if frame.samples:
-            yield frame
-
-
 def _resampled(audio: FloatArray, rate: int, wanted: int) -> FloatArray:
-    """As torchaudio does, where it can be loaded; else as FFmpeg does."""
     from audiogen_core.torchaudio_shim import import_torchaudio
 
     if (torchaudio := import_torchaudio()) is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.backbone import Backbone
     from audiogen_core.interfaces.bottleneck import Bottleneck
     from audiogen_core.interfaces.conditioner import Conditioner
+    from audiogen_core.interfaces.embedder import Embedder
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
@@ -73,3 +74,8 @@ def audiogen_autoencoders(register: Registrar[Autoencoder]) -> None:
 @hookspec
 def audiogen_bottlenecks(register: Registrar[Bottleneck]) -> None:
     """Registers bottlenecks, by ``bottleneck.type`` of a pretransform."""
+
+
+@hookspec
+def audiogen_embedders(register: Registrar[Embedder]) -> None:
+    """Registers embedders, by the name that ``audiogen embed --embedder`` gives."""

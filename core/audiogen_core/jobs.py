@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from audiogen_core.audio_file import check_audio_file
+from audiogen_core.audio_file import check_recording
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
 from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed, nearest
@@ -119,6 +119,26 @@ def _jobs_of(
     for index, (one, _, copy, seed) in enumerate(pairs):
         stem, identity = unique[index], found[index]
         yield Job(first + index, copy, one.where, one.values, seed, stem, one.settings, identity)
+
+
+def identity_of(
+    job: Job,
+    config: GenerationConfig,
+    model: ModelConfig,
+    plugins: PluginManager,
+    identity: Mapping[str, Any],
+) -> str:
+    """What a job's output is made from, in one word, where another config says its format.
+
+    Args:
+        job: The job.
+        config: The config.
+        model: The model's config.
+        plugins: Where what they name comes from.
+        identity: What identifies the model.
+    """
+    identities = Identities(identity, form_of(config), _file_keys(model, plugins))
+    return identities.made_of(job.values).identity(job.settings.text(job.seed))
 
 
 def form_of(config: GenerationConfig) -> dict[str, Any]:
@@ -312,7 +332,7 @@ class _Samples:
         if "seconds_total" not in refused and (seconds := values.get("seconds_total")) is not None:
             self._longest = max(self._longest, seconds)
         if values.get(INIT_AUDIO) is not None:
-            self._check_value(check_audio_file, where, given, INIT_AUDIO, values[INIT_AUDIO])
+            self._check_value(check_recording, where, given, INIT_AUDIO, values[INIT_AUDIO])
         for key, check in self._checks.items():
             source = key
             if values.get(key) is None and key in self._model.default_keys:

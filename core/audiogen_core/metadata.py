@@ -8,23 +8,23 @@ from typing import Any
 import audiogen_core
 from audiogen_core.batching import Batch, Place
 from audiogen_core.jobs import form_of
-from audiogen_core.prepare import Prepared
+from audiogen_core.prepare import Planned
 from audiogen_core.registry import Origin
 
 MAX_OTHERS = 1 << 20
 """Characters about the others of a batch: many prompts, and far less than metadata may hold."""
 
 
-def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict[str, Any]:
+def metadata(planned: Planned, batch: Batch, index: int, samples: int) -> dict[str, Any]:
     """Describes one output, as JSON.
 
     Args:
-        prepared: The run.
+        planned: What is made.
         batch: What it was sampled with.
         index: Its place in the batch.
         samples: The length of the file, in samples a channel.
     """
-    config, model = prepared.request.config, prepared.model
+    config, model = planned.request.config, planned.model
     job = batch.jobs[index]
     file = model.config.file
     form = form_of(config)
@@ -38,7 +38,7 @@ def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict
             "sample_size": file.sample_size,
             "model_type": file.model_type,
         },
-        "model": dict(prepared.identity),
+        "model": dict(planned.identity),
         "output": {
             "seconds": samples / model.config.sample_rate,
             "channels": model.config.channels,
@@ -50,7 +50,7 @@ def metadata(prepared: Prepared, batch: Batch, index: int, samples: int) -> dict
             "audiogen": audiogen_core.__version__,
             "device": str(model.device),
             "dtype": str(model.dtype).removeprefix("torch."),
-            "plugins": {key: str(origin) for key, origin in _used(prepared, batch).items()},
+            "plugins": {key: str(origin) for key, origin in _used(planned, batch).items()},
         },
     }
 
@@ -69,10 +69,10 @@ def _place(place: Place) -> dict[str, Any]:
     return {**told, "others": others} if few else told
 
 
-def _used(prepared: Prepared, batch: Batch) -> dict[str, Origin]:
+def _used(planned: Planned, batch: Batch) -> dict[str, Origin]:
     """The distributions of the plugins that took part, by what they did."""
-    config, plugins = prepared.request.config, prepared.plugins
-    model = prepared.model.config.file.model
+    config, plugins = planned.request.config, planned.plugins
+    model = planned.model.config.file.model
     used = {
         "sampler": plugins.samplers.origin(batch.settings.sampler.NAME),
         "input": plugins.inputs.origin(config.source.NAME),
@@ -84,7 +84,7 @@ def _used(prepared: Prepared, batch: Batch) -> dict[str, Origin]:
         used[f"post-processor {one.NAME}"] = plugins.post_processors.origin(one.NAME)
     for watcher in config.observers:
         used[f"observer {watcher.NAME}"] = plugins.observers.origin(watcher.NAME)
-    for section in prepared.model.config.conditioners:
+    for section in planned.model.config.conditioners:
         if section.type in plugins.conditioners:
             used[f"conditioner {section.id}"] = plugins.conditioners.origin(section.type)
     if model.pretransform is not None:

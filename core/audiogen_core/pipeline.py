@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from audiogen_core.audio_file import read_audio
+from audiogen_core.audio_file import read_beginning
 from audiogen_core.batching import Batch
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.diffusion.noise import NoiseSource
@@ -22,11 +23,12 @@ from audiogen_core.interrupts import held_stop, raise_if_stopped
 from audiogen_core.jobs import INIT_AUDIO, Job
 from audiogen_core.memory import is_out_of_memory
 from audiogen_core.models.config import ModelConfig
+from audiogen_core.models.model import Model
 from audiogen_core.observer import Observers
 from audiogen_core.outcome import Outcome
 from audiogen_core.output import write_output
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.prepare import Prepared, Request, prepare
+from audiogen_core.prepare import Planned, Prepared, Request, prepare
 from audiogen_core.publishing import concerns_all
 from audiogen_core.registry import describe
 from audiogen_core.runfolder.folder import OpenFolder
@@ -34,7 +36,12 @@ from audiogen_core.standing import State
 from audiogen_core.worklist import WorkList
 
 
-def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] = ()) -> Outcome:
+def run(
+    request: Request,
+    plugins: PluginManager,
+    observers: Sequence[Observer] = (),
+    loaded: Model | None = None,
+) -> Outcome:
     """Makes every output of a request that does not stand already.
 
     Args:
@@ -42,6 +49,7 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
         plugins: Where what it names comes from.
         observers: Who is told, besides the observers of the config; an observer of the config
             with the name of one of these is not needed, and told nothing.
+        loaded: The request's model where it is there already.
 
     Raises:
         AudiogenError: The request is wrong, or the model cannot be had: nothing was written.
@@ -50,14 +58,15 @@ def run(request: Request, plugins: PluginManager, observers: Sequence[Observer] 
     others = [one for one in request.config.observers if one.NAME not in names]
     observer = Observers([*observers, *others], plugins)
     try:
-        prepared = prepare(request, plugins, observer)
+        prepared = prepare(request, plugins, observer, loaded)
         if not prepared.left:
             _clear_up(prepared)
             outcome = prepared.outcome()
             observer.run_started(request.config, [])
             _end(outcome, observer)
             return outcome
-        prepared.load(observer)
+        if loaded is None:
+            prepared.load(observer)
         return make_outputs(prepared, observer)
     finally:
         observer.close()
@@ -128,28 +137,12 @@ class _Run:
         _forget_failures(prepared, self._folder)
 
     def _make(self, batch: Batch) -> None:
-        """Makes the outputs of a batch; what goes wrong costs only the sample it comes from."""
-        jobs = [job for job in batch.jobs if job.index in batch.wanted]
-        self._observer.batch_started(jobs)
-        smaller: list[Batch] = []
-        try:
-            audio = make_audio(self._prepared, batch, self._observer)
-        except Exception as error:
-            raise_if_stopped()
-            # No more than the words: the error itself holds on to the memory that a retry needs.
-            audio, cause = {}, describe(error)
-            smaller = batch.halves() if is_out_of_memory(error) else batch.samples()
-        if not audio:
-            if len(smaller) > 1 or (smaller and len(smaller[0].jobs) < len(batch.jobs)):
-                for one in smaller:
-                    self._make(one)
-            else:
-                for job in jobs:
-                    self._fail(job, cause)
-            return
-        for index, one_audio in audio.items():
+        for part, index, made in make_batch(self._prepared, batch, self._observer):
+            if isinstance(made, str):
+                self._fail(part.jobs[index], made)
+                continue
             with held_stop():
-                self._write(batch, index, one_audio)
+                self._write(part, index, made)
 
     def _write(self, batch: Batch, index: int, audio: FloatArray) -> None:
         try:
@@ -167,13 +160,44 @@ class _Run:
         self._failures.append(job, cause)
 
 
-def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> dict[int, FloatArray]:
+def make_batch(
+    planned: Planned, batch: Batch, observer: Observer
+) -> Iterator[tuple[Batch, int, FloatArray | str]]:
+    """Makes the outputs of a batch; what goes wrong costs only the sample it comes from.
+
+    Yields:
+        For each wanted output what it was sampled with, its place in that, and its audio as the
+        model made it, ``[channels, samples]``, or the cause of its failure.
+    """
+    jobs = [job for job in batch.jobs if job.index in batch.wanted]
+    observer.batch_started(jobs)
+    smaller: list[Batch] = []
+    try:
+        audio = make_audio(planned, batch, observer)
+    except Exception as error:
+        raise_if_stopped()
+        # No more than the words: the error itself holds on to the memory that a retry needs.
+        audio, cause = {}, describe(error)
+        smaller = batch.halves() if is_out_of_memory(error) else batch.samples()
+    if audio:
+        for index, one_audio in audio.items():
+            yield batch, index, one_audio
+    elif len(smaller) > 1 or (smaller and len(smaller[0].jobs) < len(batch.jobs)):
+        for one in smaller:
+            yield from make_batch(planned, one, observer)
+    else:
+        for index, job in enumerate(batch.jobs):
+            if job.index in batch.wanted:
+                yield batch, index, cause
+
+
+def make_audio(planned: Planned, batch: Batch, observer: Observer) -> dict[int, FloatArray]:
     """Conditions, samples and decodes a batch.
 
     Returns:
         The audio of each wanted job as the model made it, ``[channels, samples]``, by its place.
     """
-    model, settings = prepared.model, batch.settings.generation
+    model, settings = planned.model, batch.settings.generation
     jobs = batch.jobs
     # Conditioners draw from generators of their own, so that they never shift the noise.
     generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
@@ -204,7 +228,7 @@ def make_audio(prepared: Prepared, batch: Batch, observer: Observer) -> dict[int
     def recordings() -> torch.Tensor:
         samples = latents * model.config.ratio
         wanted = model.config.sample_rate, model.config.channels, samples
-        audio = [read_audio(job.values[INIT_AUDIO], *wanted) for job in jobs]
+        audio = [read_beginning(Path(job.values[INIT_AUDIO]), *wanted) for job in jobs]
         return model.encode(torch.from_numpy(np.stack(audio)), noise.generators)
 
     drawn = draw(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -134,6 +135,16 @@ def _example(field: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
             for name, one in field.get("properties", {}).items()
         }
     return {"string": "...", "boolean": False}.get(str(kind))
+
+
+def example_use(kind: Kind, plugin: type[Any]) -> str:
+    """The part of a config that names a plugin, or the arguments of a command that do."""
+    if kind.options != "arguments":
+        return json.dumps(example_config(kind, plugin), indent=4, ensure_ascii=False)
+    words = [kind.key, plugin.NAME]
+    for name, value in example_options(plugin.Options).items():
+        words += ["--set", f"{name}={json.dumps(value, ensure_ascii=False)}"]
+    return shlex.join(words)
 
 
 def example_config(kind: Kind, plugin: type[Any]) -> dict[str, Any]:

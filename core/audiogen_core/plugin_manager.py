@@ -20,6 +20,7 @@ from audiogen_core.registry import (
     BACKBONE,
     BOTTLENECK,
     CONDITIONER,
+    EMBEDDER,
     ENCODER,
     INPUT,
     KINDS,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from audiogen_core.interfaces.backbone import Backbone
     from audiogen_core.interfaces.bottleneck import Bottleneck
     from audiogen_core.interfaces.conditioner import Conditioner
+    from audiogen_core.interfaces.embedder import Embedder
     from audiogen_core.interfaces.encoder import Encoder
     from audiogen_core.interfaces.input_source import InputSource
     from audiogen_core.interfaces.naming import NamingStrategy
@@ -112,6 +114,11 @@ class PluginManager:
     def bottlenecks(self) -> Registry[Bottleneck]:
         """By ``type`` of a pretransform's bottleneck."""
         return self._registries[BOTTLENECK]
+
+    @property
+    def embedders(self) -> Registry[Embedder]:
+        """By ``audiogen embed --embedder``."""
+        return self._registries[EMBEDDER]
 
     def registry(self, kind: Kind) -> Registry[Any]:
         """The registry of a kind."""

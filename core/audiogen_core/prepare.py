@@ -15,20 +15,18 @@ import torch
 from audiogen_core.batching import Place
 from audiogen_core.compact import Indexes
 from audiogen_core.config import GenerationConfig
-from audiogen_core.devices import name_of
-from audiogen_core.errors import InputError, Problem, UsageError
+from audiogen_core.errors import InputError, Problem
 from audiogen_core.failures import FailureLog
-from audiogen_core.identity import fingerprint
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job, Plan, plan_jobs
 from audiogen_core.memory import batch_limit
-from audiogen_core.models.build import build_model, check_embeddings
+from audiogen_core.models.build import check_embeddings
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.model import Model
-from audiogen_core.models.quantize import check_quantization
-from audiogen_core.models.source import ModelSource, check_checkpoint_path
+from audiogen_core.models.source import ModelSource
+from audiogen_core.models.wanted import WantedModel
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import PluginManager
@@ -82,29 +80,49 @@ class Request:
         """Where the outputs go."""
         return Path(self.config.output.output_dir).expanduser()
 
+    @property
+    def wanted(self) -> WantedModel:
+        """The model, where and how it is to compute."""
+        return WantedModel(
+            self.source, self.device, self.autoencoder_path, self.dtype, self.quantization
+        )
+
 
 @dataclass(frozen=True)
-class Prepared:
-    """A request that passed every check, with its model built but not loaded.
+class Planned:
+    """What is to be made, and with which model: all that decides how it sounds.
 
     Attributes:
         request: The request.
         plugins: Where what it names comes from.
         model: The model.
         identity: What the metadata says so that the same weights can be found again.
-        folder: The output folder.
         plan: The outputs, under their final names.
-        standing: What stands in the output folder.
-        left: The indexes of the outputs that are to be made.
-        done: How many of those that are asked for are done.
     """
 
     request: Request
     plugins: PluginManager
     model: Model
     identity: Mapping[str, Any]
-    folder: RunFolder
     plan: Plan
+
+    def batch_limit(self, settings: Settings) -> int:
+        """How many outputs with these settings may be sampled together, once it is loaded."""
+        return self.request.max_batch or batch_limit(self.model, settings)
+
+
+@dataclass(frozen=True)
+class Prepared(Planned):
+    """A request that passed every check, with its model built but not loaded.
+
+    Attributes:
+        folder: The output folder.
+        standing: What stands in the output folder.
+        left: The indexes of the outputs that are to be made.
+        done: How many of those that are asked for are done.
+    """
+
+    folder: RunFolder
     standing: Standing
     left: Set[int]
     done: int
@@ -131,48 +149,52 @@ class Prepared:
 
     def load(self, observer: Observer) -> None:
         """Gets the weights and loads them: first those that the model config names."""
-        request = self.request
-        dtype = request.dtype
-        observer.stage("preparing the conditioners")
-        self.model.prepare(request.device, dtype)
-        observer.stage("getting the weights")
-        path = request.source.checkpoint(observer.downloaded)
-        observer.stage("loading the model")
-        self.model.load(
-            path,
-            autoencoder_path=request.autoencoder_path,
-            device=request.device,
-            dtype=dtype,
-            quantized=request.quantization is not None,
-            encodes=self.plan.varies,
-        )
-
-    def batch_limit(self, settings: Settings) -> int:
-        """How many outputs with these settings may be sampled together, once it is loaded."""
-        return self.request.max_batch or batch_limit(self.model, settings)
+        self.request.wanted.load(self.model, observer, encodes=self.plan.varies)
 
 
-def prepare(request: Request, plugins: PluginManager, observer: Observer) -> Prepared:
+def prepare(
+    request: Request, plugins: PluginManager, observer: Observer, loaded: Model | None = None
+) -> Prepared:
     """Checks all that can be checked before any weights are read.
+
+    Args:
+        request: What to make.
+        plugins: Where what it names comes from.
+        observer: Is told how it goes.
+        loaded: The request's model where it is there already.
 
     Raises:
         AudiogenError: Something is wrong, with the place and what is allowed.
     """
-    if request.autoencoder_path is not None:
-        check_checkpoint_path(request.autoencoder_path)
-    if request.quantization is not None:
-        check_quantization(request.device, request.dtype)
-    observer.stage("reading the model config")
-    model_config = request.source.config()
-    model = build_model(model_config, plugins, request.source.folder, observer.downloaded)
-    if request.autoencoder_path is not None and model.pretransform is None:
-        raise UsageError("--pretransform-ckpt-path: this model has no pretransform")
+    model = loaded or request.wanted.build(plugins, observer)
     folder = RunFolder(request.folder, anew=request.new_seeds)
-    prepared = _plan(request, plugins, model, _identity(request, model), folder)
-    for note in (request.source.note(), *model_config.notes, *prepared.plan.notes):
+    prepared = _plan(request, plugins, model, request.wanted.identity(model), folder)
+    for note in (request.source.note(), *model.config.notes, *prepared.plan.notes):
         if note is not None:
             observer.note(note)
     return prepared
+
+
+def plan_without_folder(
+    request: Request, plugins: PluginManager, model: Model, identity: Mapping[str, Any]
+) -> Planned:
+    """Plans outputs that stay in memory: nothing of an output folder is looked at.
+
+    Args:
+        request: What to make.
+        plugins: Where what it names comes from.
+        model: The model.
+        identity: What identifies it.
+
+    Raises:
+        InputError: The config does not fit the model, or a sample is wrong; every problem.
+    """
+    plan = plan_jobs(request.config, model.config, plugins, identity)
+    try:
+        check_embeddings(model, plan)
+    except InputError as error:
+        raise InputError(error.problems, request.config.origin, more=error.more) from None
+    return Planned(request, plugins, model, identity, plan)
 
 
 def _plan(
@@ -225,7 +247,7 @@ def _plan(
         left = Indexes([request.place.index] if left else ())
     plan = replace(plan, jobs=jobs, notes=notes)
     return Prepared(
-        request, plugins, model, identity, folder, plan, standing, left, len(asked & done)
+        request, plugins, model, identity, plan, folder, standing, left, len(asked & done)
     )
 
 
@@ -251,20 +273,6 @@ def _shard(jobs: Sequence[Job], shard: tuple[int, int] | None) -> Sequence[Job]:
     return JobList(
         job for job, sample in zip(jobs, samples, strict=True) if (sample - number) % count == 0
     )
-
-
-def _identity(request: Request, model: Model) -> dict[str, Any]:
-    found = {key: one.identity() for key, one in model.conditioners.items()}
-    conditioners = {key: identity for key, identity in found.items() if identity}
-    identity = {**request.source.identity(), "conditioners": conditioners}
-    if (path := request.autoencoder_path) is not None:
-        identity["pretransform_ckpt_path"] = str(path.resolve())
-        identity["pretransform_fingerprint"] = fingerprint(path)
-    if request.dtype != torch.float32:
-        identity["dtype"] = name_of(request.dtype)
-    if request.quantization is not None:
-        identity["quantize"] = request.quantization.value
-    return identity
 
 
 class _Problems:

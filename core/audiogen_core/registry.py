@@ -27,7 +27,8 @@ class Kind:
         key: Where a config names one, for messages: ``output.file_format``, and with ``[]`` at the
             end where it names several.
         options: Where a config holds its options: ``beside`` its name, in an object with its
-            name (``named``), or in an object ``config`` beside its name.
+            name (``named``), or in an object ``config`` beside its name; ``arguments`` where no
+            config names it, but the argument ``key`` of a command.
         check: The contract check of the kind, as ``"module:function"``; it takes the class.
     """
 
@@ -35,7 +36,7 @@ class Kind:
     hook: str
     interface: str
     key: str
-    options: Literal["named", "beside", "config"] = "named"
+    options: Literal["named", "beside", "config", "arguments"] = "named"
     check: str = ""
 
     @property
@@ -130,6 +131,14 @@ BOTTLENECK = Kind(
     options="config",
     check=f"{_TESTING}.model_parts:check_bottleneck",
 )
+EMBEDDER = Kind(
+    "embedder",
+    "audiogen_embedders",
+    f"{_INTERFACES}.embedder:Embedder",
+    "--embedder",
+    options="arguments",
+    check=f"{_TESTING}.embedders:check_embedder",
+)
 KINDS = (
     SAMPLER,
     CONDITIONER,
@@ -141,6 +150,7 @@ KINDS = (
     BACKBONE,
     AUTOENCODER,
     BOTTLENECK,
+    EMBEDDER,
 )
 
 

@@ -39,6 +39,7 @@ DOCUMENTED = {
     "backbone": {"dit"},
     "autoencoder": {"oobleck"},
     "bottleneck": {"vae", "tanh"},
+    "embedder": {"clap"},
 }  # fmt: skip
 
 BUILT_INS = [
@@ -118,6 +119,9 @@ def test_every_plugin_can_be_shown(audiogen: Command, kind: Kind, name: str) -> 
         validate(model, example_options(model))
         for option in model.model_fields:
             assert f"\n    {option}: " in result.out
+    if kind.options == "arguments":
+        assert f"({kind.key}):\n    {kind.key} {name} --set " in result.out
+        return
     config = json.loads(result.out.partition("In a config")[2].partition("\n")[2])
     if "model" not in config:
         inputs = {"input": {"type": "config", "samples": [{"prompt": "rain"}]}}

@@ -553,10 +553,10 @@ REFUSALS = {
         "'acme/gated' was not found; tried ",
         model="acme/gated-text",
     ),
-    "no text model": Refused(
+    "no pretrained model": Refused(
         2,
         "acme/empty-text/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
-        "'acme/empty' is no text model",
+        "'acme/empty' is no pretrained model",
         model="acme/empty-text",
     ),
     "text encoder is down": Refused(

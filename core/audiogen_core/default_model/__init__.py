@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from audiogen_core.models.source import CONFIG_NAME, LocalSource
+from audiogen_core.models.source import CONFIG_NAME, LocalSource, ModelSource
 
 NAME = "audiogen-synth-3"
 FOLDER = Path(__file__).parent
@@ -42,3 +42,8 @@ class DefaultSource(LocalSource):
         if self._named:
             return None
         return f"no model named: using {NAME}, which ships with audiogen"
+
+
+def suggested(source: ModelSource) -> Mapping[str, Any]:
+    """What prompts alone are put into: what the default model's card recommends, or nothing."""
+    return SUGGESTED if isinstance(source, DefaultSource) else {}

@@ -223,7 +223,7 @@ class Pretrained:
         complete = any((self.folder / file).is_file() for file in VOCABULARIES)
         for file in TOKENIZER:
             try:
-                self._get(file)
+                self.has(file)
             except InputError:
                 # What else filled the cache took no note of the files that the repository lacks.
                 if not complete:
@@ -239,10 +239,10 @@ class Pretrained:
         """
         # What is in the cache comes first.
         for file in sorted(WEIGHTS, key=lambda file: not (self.folder / file).is_file()):
-            if not self._get(file):
+            if not self.has(file):
                 continue
             files = self._shards(file) if file.endswith(".index.json") else {file}
-            if missing := [one for one in sorted(files) if not self._get(one)]:
+            if missing := [one for one in sorted(files) if not self.has(one)]:
                 raise self._wrong(f"'{self}' cannot be loaded: it lacks {missing[0]}")
             return [self.folder / one for one in sorted(files)]
         raise self._wrong(f"'{self}' holds no weights: none of {listed(WEIGHTS)}")
@@ -258,7 +258,7 @@ class Pretrained:
         except (InputError, LookupError, AttributeError, TypeError) as error:
             raise self._wrong(f"'{self}' cannot be loaded: {index}: {_reason(error)}") from None
 
-    def _get(self, file: str) -> bool:
+    def has(self, file: str) -> bool:
         """Whether there is such a file; it is downloaded where need be."""
         if self.commit is None:
             return (self.folder / file).is_file()
@@ -306,7 +306,7 @@ def find(name: str, context: BuildContext, key: str, marker: str = CONFIG) -> Pr
         raise InputError(Problem(key, what)) from None
     except AudiogenError as error:
         raise UnavailableError(Problem(key, str(error))) from None
-    raise InputError(Problem(key, f"'{name}' is no text model: it has no {marker}"))
+    raise InputError(Problem(key, f"'{name}' is no pretrained model: it has no {marker}"))
 
 
 def _reason(error: Exception) -> str:
