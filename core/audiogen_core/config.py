@@ -136,12 +136,18 @@ class ConditioningValues(BaseModel):
     seconds_total: Number | None = Field(30, description="Length in seconds.")
     negative_prompt: str | None = Field(None, description="What not to hear.")
     init_audio: str | None = Field(None, description="Path of a recording to vary.")
+    inpaint_audio: str | None = Field(None, description="Path of a recording to fill in.")
+    mask: list[list[Number | None]] | None = Field(
+        None, description="Ranges of inpaint_audio that are made anew, [start, end] in seconds."
+    )
 
 
 DOCUMENTED_CONDITIONING = tuple(ConditioningValues.model_fields)
 """Conditioning keys that a config may hold whatever the model's conditioners are."""
 
-DEFAULT_CONDITIONING: Mapping[str, Any] = ConditioningValues().model_dump(exclude={"init_audio"})
+DEFAULT_CONDITIONING: Mapping[str, Any] = ConditioningValues().model_dump(
+    exclude={"init_audio", "inpaint_audio", "mask"}
+)
 """What holds when a config has no ``conditioning_defaults`` at all."""
 
 

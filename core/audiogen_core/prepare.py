@@ -149,7 +149,7 @@ class Prepared(Planned):
 
     def load(self, observer: Observer) -> None:
         """Gets the weights and loads them: first those that the model config names."""
-        self.request.wanted.load(self.model, observer, encodes=self.plan.varies)
+        self.request.wanted.load(self.model, observer, encodes=self.plan.encodes)
 
 
 def prepare(
