@@ -239,6 +239,7 @@ class _OneRun(Observers):
 
 def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> Prepared:
     """A run with its model loaded: the one before's, where it is the same."""
+
     def needed(run: Prepared) -> tuple[object, ...]:
         return run.identity, run.request.device, run.plan.varies
 
