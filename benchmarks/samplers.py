@@ -15,7 +15,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -119,13 +119,12 @@ class Point:
 class Bench:
     """The default model with one batch of prompts, to be sampled again and again."""
 
-    def __init__(self, plugins: PluginManager, folder: Path) -> None:
+    def __init__(self, plugins: PluginManager, prompts: Sequence[str], seconds: float) -> None:
         self._plugins = plugins
         config = {
             "generation": {"seed": SEED, "cfg_scale": CFG_SCALE, "sample_size": "auto"},
-            "conditioning_defaults": {"seconds_start": 0, "seconds_total": SECONDS},
-            "input": {"type": "config", "samples": [{"prompt": one} for one in PROMPTS]},
-            "output": {"output_dir": str(folder / "unused")},
+            "conditioning_defaults": {"seconds_start": 0, "seconds_total": seconds},
+            "input": {"type": "config", "samples": [{"prompt": one} for one in prompts]},
         }
         request = Request(parse_config(config, plugins), DefaultSource(), torch.device("cpu"))
         self.prepared: Prepared = prepare(request, plugins, Quiet())
@@ -245,18 +244,21 @@ def plot(points: Mapping[str, list[Point]], path: Path) -> None:
 PICTURED = (2, 4, 8, 25, 100)
 """Steps of euler whose spectrograms are shown."""
 
+PICTURED_PROMPTS, PICTURED_SECONDS = ("long saw major chord", "rising sweep"), 3
 
-def picture(bench: Bench, path: Path) -> None:
+
+def picture(plugins: PluginManager, path: Path) -> None:
     """Spectrograms of the prompts by the number of steps."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    bench = Bench(plugins, PICTURED_PROMPTS, PICTURED_SECONDS)
     figure = Figure(figsize=(9.5, 3.6), layout="constrained", dpi=90)
-    panels = figure.subplots(len(PROMPTS), len(PICTURED), sharex=True, sharey=True)
+    panels = figure.subplots(len(PICTURED_PROMPTS), len(PICTURED), sharex=True, sharey=True)
     rate = bench.prepared.model.config.sample_rate
     for column, steps in enumerate(PICTURED):
         latents, _ = bench.draw("euler", steps)
-        for row, prompt in enumerate(PROMPTS):
+        for row, prompt in enumerate(PICTURED_PROMPTS):
             audio = bench.prepared.model.decode(latents[row][None])[0].mean(dim=0)
             spectrum = torch.stft(
                 audio / audio.abs().max(), 2048, 512, window=torch.hann_window(2048),
@@ -266,14 +268,14 @@ def picture(bench: Bench, path: Path) -> None:
             panel = panels[row][column]
             panel.imshow(
                 decibels, origin="lower", aspect="auto", vmin=-80, cmap="magma",
-                extent=(0, SECONDS, 0, rate / 2000),
+                extent=(0, PICTURED_SECONDS, 0, rate / 2000),
             )  # fmt: skip
             panel.set_ylim(0, 12)
             if row == 0:
                 panel.set_title(f"{steps} steps", fontsize=9)
             if column == 0:
                 panel.set_ylabel(f"{prompt}\nkHz", fontsize=8)
-            if row == len(PROMPTS) - 1:
+            if row == len(PICTURED_PROMPTS) - 1:
                 panel.set_xlabel("seconds", fontsize=8)
             panel.tick_params(labelsize=7)
     FigureCanvasAgg(figure)
@@ -287,9 +289,8 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     plugins = installed_plugins()
-    bench = Bench(plugins, folder)
-    picture(bench, folder / "steps.webp")
-    points = measure(bench, plugins)
+    picture(plugins, folder / "steps.webp")
+    points = measure(Bench(plugins, PROMPTS, SECONDS), plugins)
     figures = {name: [asdict(one) for one in line] for name, line in points.items()}
     (folder / "samplers.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     plot(points, folder / "samplers.svg")

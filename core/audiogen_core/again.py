@@ -241,7 +241,7 @@ def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> 
     """A run with its model loaded: the one before's, where it is the same."""
 
     def needed(run: Prepared) -> tuple[object, ...]:
-        return run.identity, run.request.device, run.plan.varies
+        return run.identity, run.request.device, run.plan.encodes
 
     if before is not None and needed(before) == needed(prepared):
         return replace(prepared, model=before.model)

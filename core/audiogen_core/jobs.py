@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from audiogen_core.audio_file import check_recording
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
 from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed, nearest
@@ -20,6 +19,7 @@ from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
+from audiogen_core.recordings import FILES, INIT_AUDIO, RecordingChecks, is_encoded
 from audiogen_core.seeds import DRAW, Seeds
 from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 
@@ -30,8 +30,6 @@ MAX_OUTPUTS = 2_000_000
 """Of one run: what is planned is kept in memory, some 150 bytes for each."""
 
 _TEXTS = frozenset({"prompt", "negative_prompt", "audio_prompt"})
-
-INIT_AUDIO = "init_audio"
 
 _NONE: Set[str] = frozenset()
 
@@ -47,13 +45,13 @@ class Plan:
         jobs: In the order of the samples.
         notes: What the user should know about them.
         draws: Whether seeds of some were drawn.
-        varies: Whether some vary a recording, for which audio has to become latents.
+        encodes: Whether some begin with recordings, which have to become latents.
     """
 
     jobs: Sequence[Job]
     notes: tuple[str, ...]
     draws: bool = False
-    varies: bool = False
+    encodes: bool = False
 
 
 def plan_jobs(
@@ -82,13 +80,13 @@ def plan_jobs(
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
     jobs = JobList()
-    draws = varies = False
+    draws = encodes = False
     for page in samples:
-        varies |= any(one.settings.varies for one in page)
+        encodes |= any(is_encoded(one.values) for one in page)
         draws |= any(one.seed == DRAW for one in page)
         for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
             jobs.append(job)
-    return Plan(jobs, samples.notes(), draws, varies)
+    return Plan(jobs, samples.notes(), draws, encodes)
 
 
 def _jobs_of(
@@ -156,7 +154,7 @@ def form_of(config: GenerationConfig) -> dict[str, Any]:
 
 def _file_keys(model: ModelConfig, plugins: PluginManager) -> set[str]:
     """The keys of values that are paths of files."""
-    ids = {INIT_AUDIO, *model.pre_encoded_keys}
+    ids = {*FILES, *model.pre_encoded_keys}
     for section in model.conditioners:
         if section.type in plugins.conditioners and plugins.conditioners.load(section.type).FILES:
             ids.add(section.id)
@@ -186,6 +184,7 @@ class _Samples:
         self._model = model
         self._checks = checks
         self._settings = settings
+        self._recordings = RecordingChecks(model)
         self._known = list(
             dict.fromkeys([*DOCUMENTED_CONDITIONING, *checks, *model.default_keys.values()])
         )
@@ -331,8 +330,8 @@ class _Samples:
                 refused.add(key)
         if "seconds_total" not in refused and (seconds := values.get("seconds_total")) is not None:
             self._longest = max(self._longest, seconds)
-        if values.get(INIT_AUDIO) is not None:
-            self._check_value(check_recording, where, given, INIT_AUDIO, values[INIT_AUDIO])
+        for key, check in self._recordings.of(values):
+            self._check_value(check, where, given, key, values[key])
         for key, check in self._checks.items():
             source = key
             if values.get(key) is None and key in self._model.default_keys:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from audiogen_core.audio_file import read_beginning
 from audiogen_core.batching import Batch
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.diffusion.noise import NoiseSource
@@ -18,9 +16,10 @@ from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.interrupts import raise_if_stopped
-from audiogen_core.jobs import INIT_AUDIO, Job
+from audiogen_core.jobs import Job
 from audiogen_core.memory import is_out_of_memory
 from audiogen_core.models.config import ModelConfig
+from audiogen_core.models.encoding import encoded
 from audiogen_core.models.model import Model
 from audiogen_core.registry import describe
 
@@ -63,10 +62,15 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
         The audio of each wanted job as the model made it, ``[channels, samples]``, by its place.
     """
     settings, jobs = batch.settings.generation, batch.jobs
+    multiple = model.backbone.length_multiple
+    latents = -(-batch.settings.latents // multiple) * multiple
+    shape = (model.config.file.model.io_channels, latents)
+    noise = NoiseSource([job.seed for job in jobs], shape, model.device)
+    clean, filled_in = encoded(model, [job.values for job in jobs], noise)
     # Conditioners draw from generators of their own, so that they never shift the noise.
     generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
     inputs = model.condition(
-        [job.values for job in jobs], _negatives(jobs, model.config), generators
+        [job.values for job in jobs], _negatives(jobs, model.config), generators, filled_in
     )
     low, high = settings.cfg_interval
     guided = GuidedModel(
@@ -76,10 +80,6 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
         Guidance(settings.cfg_scale, (low, high), settings.scale_phi),
         model.config.objective,
     )
-    multiple = model.backbone.length_multiple
-    latents = -(-batch.settings.latents // multiple) * multiple
-    shape = (model.config.file.model.io_channels, latents)
-    noise = NoiseSource([job.seed for job in jobs], shape, model.device)
     request = ScheduleRequest(
         settings.steps,
         settings.sigma_min,
@@ -88,21 +88,7 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
         latents,
         model.config.shift,
     )
-
-    def recordings() -> torch.Tensor:
-        samples = latents * model.config.ratio
-        wanted = model.config.sample_rate, model.config.channels, samples
-        audio = [read_beginning(Path(job.values[INIT_AUDIO]), *wanted) for job in jobs]
-        return model.encode(torch.from_numpy(np.stack(audio)), noise.generators)
-
-    drawn = draw(
-        batch.settings.sampler,
-        guided,
-        request,
-        noise,
-        observer.step,
-        recordings if batch.settings.varies else None,
-    )
+    drawn = draw(batch.settings.sampler, guided, request, noise, observer.step, clean)
     observer.stage("decoding")
     # One by one: the activations of a decoder are far larger than those of the network before it.
     wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]

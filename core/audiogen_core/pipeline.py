@@ -13,6 +13,7 @@ from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.executor import Executor, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interrupts import held_stop
+from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job
 from audiogen_core.models.model import Model
 from audiogen_core.observer import Observers
@@ -24,6 +25,7 @@ from audiogen_core.publishing import concerns_all
 from audiogen_core.registry import describe
 from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.standing import State
+from audiogen_core.storage.upload import Upload
 from audiogen_core.worklist import WorkList
 
 
@@ -52,6 +54,8 @@ def run(
     observer = Observers([*observers, *others], plugins)
     try:
         prepared = prepare(request, plugins, observer, loaded)
+        if prepared.remote is not None:
+            observer.add(Upload(prepared.remote))
         if not prepared.left:
             _clear_up(prepared)
             outcome = prepared.outcome()
@@ -123,10 +127,12 @@ def _forget_failures(prepared: Prepared, folder: OpenFolder) -> None:
     """Takes out of the list of failures what stands now, unless others may be adding to it."""
     if folder.others():
         return
-    jobs, standing = prepared.plan.jobs, prepared.standing
+    log, standing = FailureLog(prepared.request.folder), prepared.standing
+    if not (failed := log.identities()):
+        return
+    jobs = [job for job in prepared.plan.jobs if job.identity in failed]
     standing.look_again(jobs)
-    made = frozenset(job.identity for job in jobs if standing.state(job) is State.DONE)
-    FailureLog(prepared.request.folder).forget(made)
+    log.forget(frozenset(job.identity for job in jobs if standing.state(job) is State.DONE))
 
 
 class _Run:
@@ -144,7 +150,7 @@ class _Run:
     def work(self, executor: Executor) -> None:
         """Lets an executor make what is left."""
         prepared, observer = self._prepared, self._observer
-        jobs = [job for job in prepared.plan.jobs if job.index in prepared.left]
+        jobs = JobList(job for job in prepared.plan.jobs if job.index in prepared.left)
         observer.run_started(prepared.request.config, jobs)
         work = WorkList(prepared, self._folder, executor, self._outcome, self._fail)
         try:

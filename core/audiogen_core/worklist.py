@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from audiogen_core.batching import Batch, make_batches
+from audiogen_core.compact import Indexes
 from audiogen_core.identity import digest
 from audiogen_core.interfaces.executor import Executor
 from audiogen_core.jobs import Job
@@ -46,15 +47,16 @@ class WorkList:
         self._executor = executor
         self._outcome = outcome
         self._fail = fail
-        self._left = set(prepared.left)
+        self._left = Indexes(prepared.left)
         self._batches = make_batches(prepared.plan.jobs, self._limit)
-        self._waiting = deque(range(len(self._batches)))
+        self._next = 0
+        self._elsewhere: deque[int] = deque()
         self._held: dict[frozenset[int], list[str]] = {}
 
     @property
     def over(self) -> bool:
         """Whether nothing is left to take."""
-        return not self._waiting
+        return self._next == len(self._batches) and not self._elsewhere
 
     def take(self) -> Batch | None:
         """A batch, held for this process until it is `done`.
@@ -65,20 +67,19 @@ class WorkList:
         Raises:
             OSError: The output folder cannot be written.
         """
-        for _ in range(len(self._waiting)):
-            number = self._waiting.popleft()
+        for number in self._numbers():
             jobs = self._batches[number].jobs
             mine = [job for job in jobs if job.index in self._left]
             if not mine:
                 continue
             claims = [_claim_name(job) for job in mine]
             if not self._folder.claims.claim(claims):
-                self._waiting.append(number)
+                self._elsewhere.append(number)
                 continue
             wanted: frozenset[int] = frozenset()
             try:
                 self._see_what_was_done(mine)
-                wanted = frozenset(self._left & {job.index for job in mine})
+                wanted = frozenset(job.index for job in mine if job.index in self._left)
             finally:
                 self._held[wanted] = claims
                 if not wanted:
@@ -87,9 +88,18 @@ class WorkList:
                 return Batch(jobs, wanted)
         return None
 
+    def _numbers(self) -> Iterator[int]:
+        """Batches that were not looked at yet, and then once more those that others held."""
+        while self._next < len(self._batches):
+            self._next += 1
+            yield self._next - 1
+        for _ in range(len(self._elsewhere)):
+            yield self._elsewhere.popleft()
+
     def done(self, batch: Batch) -> None:
         """Lets go of a batch that was taken: what of it could be made stands."""
-        self._left -= batch.wanted
+        for index in batch.wanted:
+            self._left.discard(index)
         self._release(batch.wanted)
 
     def close(self) -> None:

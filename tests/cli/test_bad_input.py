@@ -40,16 +40,19 @@ CONFIG = {
 
 GENERATION = (
     "'steps', 'cfg_scale', 'batch_size', 'sampler_type', 'sigma_min', 'sigma_max', 'rho', "
-    "'seed', 'cfg_interval', 'scale_phi', 'sample_size'"
+    "'seed', 'cfg_interval', 'scale_phi', 'init_noise_level', 'sample_size'"
 )
 OUTPUT = (
     "'output_dir', 'file_format', 'file_naming', 'save_metadata', 'cut_to_seconds_total', "
-    "'post_processing', 'observers', 'report'"
+    "'post_processing', 'observers', 'report', 'manifest', 'shard_dirs'"
 )
 SECTIONS = "'generation', 'conditioning_defaults', 'input', 'output'"
-CONDITIONING = "'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt'"
+CONDITIONING = (
+    "'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt', "
+    "'init_audio', 'inpaint_audio', 'mask'"
+)
 INPUTS = "'config', 'file', 'jsonl', 'csv', 'directory', 'grid'"
-SAMPLE_KEYS = f"{CONDITIONING}, 'seed', 'cfg_scale', 'steps', 'sampler_type'"
+SAMPLE_KEYS = f"{CONDITIONING}, 'seed', 'cfg_scale', 'steps', 'sampler_type', 'init_noise_level'"
 FORMATS = (
     "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k', "
     "'wav 24', 'wav float', 'flac 24', 'ogg opus 64k', 'ogg opus 96k', 'ogg opus 128k', "
@@ -1378,19 +1381,11 @@ MODEL = [
         ),
     ),
     in_model(
-        "model_type of inpainting",
-        {"model_type": "diffusion_cond_inpaint"},
-        (
-            "model_type: 'diffusion_cond_inpaint' models cannot be generated with yet; "
-            "supported: 'diffusion_cond'"
-        ),
-    ),
-    in_model(
         "model_type of an autoencoder",
         {"model_type": "autoencoder"},
         (
             "model_type: 'autoencoder' models cannot be generated with yet; supported: "
-            "'diffusion_cond'"
+            "'diffusion_cond', 'diffusion_cond_inpaint'"
         ),
     ),
     in_model(
@@ -1398,13 +1393,13 @@ MODEL = [
         {"model_type": "difusion_cond"},
         (
             "model_type: 'difusion_cond' is not allowed (did you mean 'diffusion_cond'?); "
-            "allowed: 'diffusion_cond'"
+            "allowed: 'diffusion_cond', 'diffusion_cond_inpaint'"
         ),
     ),
     in_model(
         "model_type a number",
         {"model_type": 3},
-        "model_type: 3 is not allowed; allowed: 'diffusion_cond'",
+        "model_type: 3 is not allowed; allowed: 'diffusion_cond', 'diffusion_cond_inpaint'",
     ),
     in_model(
         "backbone unknown",

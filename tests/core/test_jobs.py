@@ -199,8 +199,9 @@ def test_keys_of_the_models_own_are_known() -> None:
     assert problems({}, {"bmp": 90}, {"bpm": 300}, model=model) == [
         "input.samples[0].bpm: this model needs a value; give one here or in conditioning_defaults",
         "input.samples[1].bmp: unknown conditioning key (did you mean 'bpm'?); known: 'prompt', "
-        "'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt', 'bpm', "
-        "'seed', 'cfg_scale', 'steps', 'sampler_type'",
+        "'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt', 'init_audio', "
+        "'inpaint_audio', 'mask', 'bpm', 'seed', 'cfg_scale', 'steps', 'sampler_type', "
+        "'init_noise_level'",
         "input.samples[2].bpm: must be a whole number from 0 to 200, not 300",
     ]
 

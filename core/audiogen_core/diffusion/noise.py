@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -29,6 +30,11 @@ class NoiseSource:
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._shape = shape
         self._device = torch.device(device)
+
+    @cached_property
+    def start(self) -> Tensor:
+        """What sampling starts from: it has to be asked for before anything else is drawn."""
+        return self.normal()
 
     def normal(self) -> Tensor:
         """Fresh noise, ``[batch, channels, latents]`` in float32."""

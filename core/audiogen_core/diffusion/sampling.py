@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -28,7 +27,7 @@ def draw(
     request: ScheduleRequest,
     noise: NoiseSource,
     on_step: OnStep,
-    recordings: Callable[[], Tensor] | None = None,
+    clean: Tensor | None = None,
 ) -> Tensor:
     """Draws latents.
 
@@ -36,10 +35,9 @@ def draw(
         sampler: The sampler.
         velocity: The network with its conditioning and guidance.
         request: What the noise levels are made from.
-        noise: The batch's noise; its first draw is the start.
+        noise: The batch's noise.
         on_step: Called after every step.
-        recordings: Makes the clean latents that are varied, after the noise for the start is
-            drawn; None where nothing is varied.
+        clean: The latents that are varied; None for none.
 
     Returns:
         The clean latents, ``[batch, channels, latents]`` in float32.
@@ -48,8 +46,7 @@ def draw(
         TypeError: The sampler inherits from none of the three classes of samplers.
     """
     levels = sampler.schedule(request)
-    start = noise.normal()
-    clean = None if recordings is None else recordings()
+    start = noise.start
     if isinstance(sampler, SigmaSampler):
         x = start * levels[0] if clean is None else clean + start * levels[0]
         return sampler.sample(VDenoiser(velocity), x, levels, noise, on_step)

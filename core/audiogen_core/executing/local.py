@@ -27,7 +27,7 @@ class Local(Executor):
         self._submitted: tuple[int, Batch] | None = None
         if self._model.device.type == "meta":
             wanted = planned.request.wanted
-            wanted.load(self._model, observer, encodes=planned.plan.varies)
+            wanted.load(self._model, observer, encodes=planned.plan.encodes)
 
     def batch_limit(self, settings: Settings) -> int:
         """By the memory that is free."""

@@ -37,7 +37,7 @@ class Assignment:
     @classmethod
     def of(cls, planned: Planned) -> Self:
         """What the workers of a run have to know."""
-        return cls(planned.request.wanted, planned.plan.varies)
+        return cls(planned.request.wanted, planned.plan.encodes)
 
     def on(self, device: torch.device) -> Self:
         """The same on another device."""

@@ -15,7 +15,7 @@ from audiogen_core.errors import InputError, Problem, UnavailableError
 from audiogen_core.interfaces.backbone import Backbone
 from audiogen_core.interfaces.conditioner import BuildContext, Embedding
 from audiogen_core.jobs import Plan
-from audiogen_core.models.conditioning import backbone_inputs, value_for
+from audiogen_core.models.conditioning import backbone_inputs, inpainting_inputs, value_for
 from audiogen_core.models.config import ModelConfig, NetworkSection
 from audiogen_core.models.model import Model
 from audiogen_core.models.pretransform import Pretransform
@@ -119,6 +119,8 @@ def _misfit(
         for one in config.conditioners
     }
     latents = torch.zeros(1, config.file.model.io_channels, config.latents)
+    if config.inpaints:
+        embeddings |= inpainting_inputs(latents, torch.zeros(1, config.latents))
     try:
         backbone.check(latents, backbone_inputs(embeddings, section))
     except (RuntimeError, ValueError) as error:  # the embeddings may not even fit each other

@@ -12,7 +12,12 @@ from torch import Tensor
 from audiogen_core.embedding_file import read_floats
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner, Embedding
-from audiogen_core.models.config import DiffusionSection, ModelConfig
+from audiogen_core.models.config import (
+    INPAINT_INPUT,
+    INPAINT_MASK,
+    DiffusionSection,
+    ModelConfig,
+)
 
 
 def value_for(values: Mapping[str, Any], conditioner_id: str, config: ModelConfig) -> Any:
@@ -64,6 +69,21 @@ def backbone_inputs(
         prepend=joined(tokens(section.prepend_cond_ids), 1),
         input_concat=joined([embeddings[key].tokens for key in section.input_concat_ids], 1),
     )
+
+
+def inpainting_inputs(latents: Tensor, kept: Tensor) -> dict[str, Embedding]:
+    """What a model is given that fills in recordings, by the ids that it calls it by.
+
+    Args:
+        latents: Of the recordings, ``[batch, channels, latents]``.
+        kept: 1 where they are kept and 0 where they are made anew, ``[batch, latents]``.
+    """
+    mask = kept[:, None].to(latents)
+    every = torch.ones(latents.shape[0], latents.shape[2], device=latents.device)
+    return {
+        INPAINT_MASK: Embedding(mask, every),
+        INPAINT_INPUT: Embedding(latents * mask, every),
+    }
 
 
 def negative_tokens(embeddings: Mapping[str, Embedding], section: DiffusionSection) -> Tensor:

@@ -127,12 +127,15 @@ class ModelSection(_Section):
 class ModelFile(_Section):
     """The whole file."""
 
-    model_type: Literal["diffusion_cond"]
+    model_type: Literal["diffusion_cond", "diffusion_cond_inpaint"]
     sample_size: int = Field(gt=0, le=MAX_SAMPLES)
     sample_rate: int = Field(gt=0, le=MAX_SAMPLE_RATE)
     audio_channels: Width = 2
     model: ModelSection
 
+
+INPAINT_MASK, INPAINT_INPUT = INPAINTING = ("inpaint_mask", "inpaint_masked_input")
+"""What ``input_concat_ids`` calls the mask and the kept latents, which no conditioner makes."""
 
 _NOT_FOR_GENERATION = {"training", "dataset", "name", "description", "license", "version"}
 
@@ -157,6 +160,11 @@ class ModelConfig:
     def sample_rate(self) -> int:
         """In hertz."""
         return self.file.sample_rate
+
+    @property
+    def inpaints(self) -> bool:
+        """Whether it fills in recordings."""
+        return self.file.model_type == "diffusion_cond_inpaint"
 
     @property
     def objective(self) -> str:
@@ -245,7 +253,6 @@ def parse_model_config(data: Any, source: str) -> ModelConfig:
 
 def _check_model_type(model_type: str, source: str) -> None:
     known = {
-        "diffusion_cond_inpaint",
         "diffusion_uncond",
         "diffusion_autoencoder",
         "autoencoder",
@@ -255,7 +262,8 @@ def _check_model_type(model_type: str, source: str) -> None:
         raise InputError(
             Problem(
                 "model_type",
-                f"'{model_type}' models cannot be generated with yet; supported: 'diffusion_cond'",
+                f"'{model_type}' models cannot be generated with yet; supported: "
+                "'diffusion_cond', 'diffusion_cond_inpaint'",
             ),
             source,
         )
@@ -264,6 +272,7 @@ def _check_model_type(model_type: str, source: str) -> None:
 def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
     model = file.model
     ids = [section.id for section in model.conditioning.configs] if model.conditioning else []
+    inpainting = INPAINTING if file.model_type == "diffusion_cond_inpaint" else ()
     for index, one in enumerate(ids):
         if one in ids[:index]:
             yield Problem(f"model.conditioning.configs[{index}].id", f"'{one}' appears twice")
@@ -275,7 +284,7 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
         "prepend_cond_ids",
     ):
         for index, one in enumerate(getattr(diffusion, key)):
-            if one not in ids:
+            if one not in ids and not (key == "input_concat_ids" and one in inpainting):
                 path = f"model.diffusion.{key}[{index}]"
                 hint = f"{did_you_mean(one, ids)}; known: {listed(ids) or 'none'}"
                 yield Problem(path, f"no conditioner has the id '{one}'{hint}")

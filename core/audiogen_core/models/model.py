@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from audiogen_core.errors import InputError
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
-from audiogen_core.interfaces.conditioner import Conditioner
+from audiogen_core.interfaces.conditioner import Conditioner, Embedding
 from audiogen_core.models import checkpoint as checkpoints
 from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens
 from audiogen_core.models.config import ModelConfig
@@ -164,6 +164,7 @@ class Model:
         samples: Sequence[Mapping[str, Any]],
         negatives: Sequence[Mapping[str, Any] | None],
         generators: Sequence[torch.Generator],
+        more: Mapping[str, Embedding] | None = None,
     ) -> ConditioningInputs:
         """Embeds a batch.
 
@@ -172,6 +173,7 @@ class Model:
             negatives: The same with the negative prompt in the prompt's place; None for a sample
                 without one.
             generators: One a sample, for conditioners that draw at random.
+            more: What is known of the samples besides, by id.
         """
         section = self.config.file.model.diffusion
 
@@ -179,7 +181,9 @@ class Model:
             chosen = [generators[row] for row in rows]
             return embed(values, self.conditioners, self.config, chosen, self.device)
 
-        positive = backbone_inputs(embedded(range(len(samples)), samples), section)
+        positive = backbone_inputs(
+            {**embedded(range(len(samples)), samples), **(more or {})}, section
+        )
         given = {row: one for row, one in enumerate(negatives) if one is not None}
         if not given or positive.cross_attention is None:
             return ConditioningInputs(positive, None)

@@ -98,8 +98,9 @@ def _fields(job: NamedJob) -> Mapping[str, Any]:
     # The output's own numbers come last: no key of a config hides them.
     own = {"index": job.index, "copy": job.copy, "seed": job.seed}
     fields = {**dict.fromkeys(DOCUMENTED_CONDITIONING), **job.generation, **job.conditioning, **own}
-    if isinstance(path := fields["audio_prompt"], str):
-        fields["audio_prompt"] = PurePath(path).stem
+    for key in ("audio_prompt", "init_audio", "inpaint_audio"):
+        if isinstance(path := fields[key], str):
+            fields[key] = PurePath(path).stem
     return fields
 
 

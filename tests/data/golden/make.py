@@ -25,7 +25,10 @@ import numpy as np
 import stable_audio_tools.inference.sampling
 import torch
 from safetensors.torch import save_file
-from stable_audio_tools.inference.generation import generate_diffusion_cond
+from stable_audio_tools.inference.generation import (
+    generate_diffusion_cond,
+    generate_diffusion_cond_inpaint,
+)
 from stable_audio_tools.models import conditioners
 from stable_audio_tools.models.factory import create_model_from_config
 
@@ -44,8 +47,10 @@ RECORDINGS = {
     "v_samplers": {"stereo.wav": (2, 1500), "mono.wav": (1, 3000)},
     "flow_grouped": {"stereo.wav": (2, 3000), "mono.wav": (1, 700)},
     "patches_prepended": {"mono.wav": (1, 2048)},
+    "inpainting_v": {"stereo.wav": (2, 900), "mono.wav": (1, 1300)},
+    "inpainting_flow": {"stereo.wav": (2, 560), "mono.wav": (1, 1300)},
 }
-"""The recordings of the cases that vary some: channels and samples by file name."""
+"""The recordings of the cases that vary some or fill them in: channels and samples by file name."""
 
 SAMPLERS = {
     "k-heun": "sample_heun",
@@ -124,6 +129,15 @@ def read_recording(path: str) -> tuple[int, torch.Tensor]:
         audio = np.frombuffer(file.readframes(file.getnframes()), "<i2")
         audio = audio.reshape(-1, file.getnchannels()).T / 32768
         return file.getframerate(), torch.from_numpy(audio.astype(np.float32))
+
+
+def mask_of(ranges: list[list[float | None]], config: dict[str, Any]) -> torch.Tensor:
+    """The reference's mask: 1 for samples that are kept, ``[1, samples]``."""
+    mask = torch.ones(1, config["sample_size"])
+    for start, end in ranges:
+        rate = config["sample_rate"]
+        mask[:, round(start * rate) : None if end is None else round(end * rate)] = 0
+    return mask
 
 
 def build(config: dict[str, Any]) -> torch.nn.Module:
@@ -211,6 +225,12 @@ def generate(model: torch.nn.Module, config: dict[str, Any], run: dict[str, Any]
     negative = values.pop("negative_prompt", None)
     if (recording := values.pop("init_audio", None)) is not None:
         settings["init_audio"] = read_recording(recording)
+    generate_audio = generate_diffusion_cond
+    if config["model_type"] == "diffusion_cond_inpaint":
+        generate_audio = generate_diffusion_cond_inpaint
+        if (recording := values.pop("inpaint_audio", None)) is not None:
+            settings["inpaint_audio"] = read_recording(recording)
+            settings["inpaint_mask"] = mask_of(values.pop("mask"), config)
     with (
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
@@ -218,7 +238,7 @@ def generate(model: torch.nn.Module, config: dict[str, Any], run: dict[str, Any]
         sampler_options(settings["sampler_type"], options),
         torch.no_grad(),
     ):
-        audio = generate_diffusion_cond(
+        audio = generate_audio(
             model,
             conditioning=[values],
             negative_conditioning=negative and [{**values, "prompt": negative}],
