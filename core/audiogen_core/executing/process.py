@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from audiogen_core.batching import Batch
 from audiogen_core.errors import EXIT_RUN_FAILED, AudiogenError
@@ -53,7 +53,7 @@ Answer = Ready | Refused | Limit | Event
 """What a worker writes."""
 
 
-def send(stream: BinaryIO, what: object) -> None:
+def send(stream: IO[bytes], what: object) -> None:
     """Writes an object.
 
     Raises:
@@ -63,7 +63,7 @@ def send(stream: BinaryIO, what: object) -> None:
     stream.flush()
 
 
-def received(stream: BinaryIO) -> Iterator[Any]:
+def received(stream: IO[bytes]) -> Iterator[Any]:
     """The objects that the other end has written, until it is gone."""
     while True:
         try:
@@ -93,7 +93,7 @@ def work(messages: Iterator[Any]) -> Iterator[Answer]:
                 yield Limit(worker.batch_limit(settings))
 
 
-def _inbox(stream: BinaryIO) -> Iterator[Any]:
+def _inbox(stream: IO[bytes]) -> Iterator[Any]:
     """What comes in, read in a thread, so that the end of it is noticed amid work."""
     waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
