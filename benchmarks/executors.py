@@ -80,7 +80,7 @@ def main() -> None:
         config.write_text(json.dumps(sections), encoding="utf-8")
         executor = ["--executor", "processes", "--executor-option", f"workers={count}"]
         # Shards are batched on their own, so that they are compared by speed and not by bits.
-        ways = {
+        ways: dict[str, list[list[str]]] = {
             "one process": [[]],
             "processes": [executor],
             "shards": [["--shard", f"{number + 1}/{count}"] for number in range(count)],
