@@ -90,7 +90,7 @@ def _records(
         "bytes": found.size,
         "computing_seconds": seconds,
         "seeds_open": found.seeds_open,
-        "output_dir": str(request.folder),
+        "output_dir": request.destination,
     }
     extension = request.config.encoder.EXTENSION
     for job in prepared.plan.jobs:
@@ -124,7 +124,7 @@ def _rows(prepared: Prepared, found: Forecast, seconds: float | None) -> Iterato
     if request.shard is not None:
         number, count = request.shard
         yield "shard", f"{number} of {count}"
-    yield "folder", str(request.folder)
+    yield "folder", request.destination
     if not found.left:
         return
     yield "batches", f"{found.batches:,} of up to {found.largest:,}"

@@ -162,6 +162,22 @@ def test_a_result_is_saved_in_any_format(generator: Generator, tmp_path: Path) -
     assert told["output"]["bytes"] == (tmp_path / "b.wav").stat().st_size
 
 
+def test_recordings_are_varied_from_python_too(generator: Generator, tmp_path: Path) -> None:
+    """Its path may be a Path; what is made depends on it, and on how far it is noised."""
+    (given,) = generator.generate("wind", steps=1, seed=1)
+    sample = {"prompt": "rain", "init_audio": given.save(tmp_path / "given.wav")}
+    varied, further = (
+        next(
+            generator.generate(
+                [sample], steps=2, seed=1, settings={"generation.init_noise_level": level}
+            )
+        )
+        for level in (0.5, 50)
+    )
+    assert varied.conditioning["init_audio"] == str(tmp_path / "given.wav")
+    assert not np.array_equal(varied.audio, further.audio)
+
+
 def test_seeds_are_drawn_anew_by_each_call(generator: Generator) -> None:
     """A result's seed makes it again."""
     first, second = (next(generator.generate("wind", steps=1)) for _ in range(2))

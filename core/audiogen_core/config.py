@@ -27,6 +27,7 @@ from audiogen_core.interfaces.post_processor import PostProcessor
 from audiogen_core.options import PLACEHOLDER, PluginOptions, json_path, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
+from audiogen_core.storage.address import address_problem, is_address
 
 MAX_SEED = 2**63 - 1
 MAX_CHAIN = 100
@@ -118,6 +119,10 @@ class OutputSection(PluginOptions):
     @field_validator("output_dir")
     @classmethod
     def _home_known(cls, value: str) -> str:
+        if is_address(value):
+            if (what := address_problem(value)) is not None:
+                raise ValueError(what)  # without the address, for it may hold a password
+            return value
         try:
             Path(value).expanduser()
         except RuntimeError:
@@ -449,6 +454,9 @@ def _post_processors(
 SWITCHES = {"save_metadata": "metadata", "report": "report"}
 """The keys of ``output`` that switch observers on, each with the observer's name."""
 
+OF_FOLDERS = ("report", "manifest")
+"""The observers that read the output folder when a run ends."""
+
 MANIFEST = "manifest"
 """The observer that ``output.manifest`` switches on, and gives its format."""
 
@@ -470,6 +478,18 @@ def _observers(
         manifest: dict[str, Any] = {"name": MANIFEST, "format": output.manifest}
         listing = _from_name(registry, manifest, "output.manifest", checks)
         built += [] if listing is None else [listing]
+    if is_address(output.output_dir):
+        if not output.save_metadata:
+            what = "must be true: at an address an output is done when its metadata stands"
+            checks.problems.append(Problem("output.save_metadata", what))
+        checks.problems += [
+            Problem(
+                "output.observers",
+                f"'{one.NAME}' is made of the files in a folder, and output_dir is an address",
+            )
+            for one in built
+            if one.NAME in OF_FOLDERS
+        ]
     return tuple(built)
 
 

@@ -29,9 +29,13 @@ class Observers(Observer):
 
     def __init__(self, observers: Sequence[Observer], plugins: PluginManager) -> None:
         super().__init__()
-        self._observers = observers
+        self._observers = list(observers)
         self._plugins = plugins
         self._warned: set[int] = set()
+
+    def add(self, observer: Observer) -> None:
+        """Adds one that is told from now on, after the others."""
+        self._observers.append(observer)
 
     def stage(self, what: str) -> None:
         """Tells all."""

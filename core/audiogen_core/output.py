@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def write_output(
     if config.output.shard_dirs is not None:
         path.parent.mkdir(exist_ok=True)
     output = encode(config, job, audio, rate, prepared.request.folder, content)
+    if prepared.remote is not None:
+        output = replace(output, address=f"{prepared.remote.address}/{name}")
     observer.sample_done(output)
     folder.finish(name, job.identity, output.metadata["output"]["bytes"])
     return output

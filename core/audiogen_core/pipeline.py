@@ -18,6 +18,7 @@ from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.interrupts import held_stop, raise_if_stopped
+from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job
 from audiogen_core.memory import is_out_of_memory
 from audiogen_core.models.config import ModelConfig
@@ -32,6 +33,7 @@ from audiogen_core.publishing import concerns_all
 from audiogen_core.registry import describe
 from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.standing import State
+from audiogen_core.storage.upload import Upload
 from audiogen_core.worklist import WorkList
 
 
@@ -58,6 +60,8 @@ def run(
     observer = Observers([*observers, *others], plugins)
     try:
         prepared = prepare(request, plugins, observer, loaded)
+        if prepared.remote is not None:
+            observer.add(Upload(prepared.remote))
         if not prepared.left:
             _clear_up(prepared)
             outcome = prepared.outcome()
@@ -108,10 +112,12 @@ def _forget_failures(prepared: Prepared, folder: OpenFolder) -> None:
     """Takes out of the list of failures what stands now, unless others may be adding to it."""
     if folder.others():
         return
-    jobs, standing = prepared.plan.jobs, prepared.standing
+    log, standing = FailureLog(prepared.request.folder), prepared.standing
+    if not (failed := log.identities()):
+        return
+    jobs = [job for job in prepared.plan.jobs if job.identity in failed]
     standing.look_again(jobs)
-    made = frozenset(job.identity for job in jobs if standing.state(job) is State.DONE)
-    FailureLog(prepared.request.folder).forget(made)
+    log.forget(frozenset(job.identity for job in jobs if standing.state(job) is State.DONE))
 
 
 class _Run:
@@ -129,7 +135,7 @@ class _Run:
     def work(self) -> None:
         """Makes what is left."""
         prepared, observer = self._prepared, self._observer
-        jobs = [job for job in prepared.plan.jobs if job.index in prepared.left]
+        jobs = JobList(job for job in prepared.plan.jobs if job.index in prepared.left)
         observer.run_started(prepared.request.config, jobs)
         for batch in WorkList(prepared, self._folder, self._outcome, self._fail).batches():
             self._make(batch)

@@ -36,6 +36,10 @@ from audiogen_core.runfolder.folder import OpenFolder, RunFolder
 from audiogen_core.seeds import Seeds
 from audiogen_core.settings import Settings
 from audiogen_core.standing import Standing, settle
+from audiogen_core.storage.address import is_address, local_folder
+from audiogen_core.storage.local import LocalStorage
+from audiogen_core.storage.remote import RemoteStorage
+from audiogen_core.storage.shared import learn_shared, share_seeds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,8 +81,14 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """Where the outputs go."""
-        return Path(self.config.output.output_dir).expanduser()
+        """The folder to work in: where the outputs go, unless that is an address."""
+        return local_folder(self.config.output.output_dir)
+
+    @property
+    def destination(self) -> str:
+        """Where the outputs go: the folder or the address."""
+        output_dir = self.config.output.output_dir
+        return output_dir.rstrip("/") if is_address(output_dir) else str(self.folder)
 
     @property
     def wanted(self) -> WantedModel:
@@ -116,13 +126,15 @@ class Prepared(Planned):
     """A request that passed every check, with its model built but not loaded.
 
     Attributes:
-        folder: The output folder.
+        folder: The folder that is worked in.
+        remote: The object store that outputs are brought to; None where they stay in the folder.
         standing: What stands in the output folder.
         left: The indexes of the outputs that are to be made.
         done: How many of those that are asked for are done.
     """
 
     folder: RunFolder
+    remote: RemoteStorage | None
     standing: Standing
     left: Set[int]
     done: int
@@ -141,11 +153,15 @@ class Prepared(Planned):
         """
         key = self.folder.key
         with self.folder.open() as folder:
+            if self.remote is not None:
+                share_seeds(self.folder, self.remote, anew=self.request.new_seeds)
             same = self.folder.key == key
             yield self if same else self._planned_again(), folder
 
     def _planned_again(self) -> Prepared:
-        return _plan(self.request, self.plugins, self.model, self.identity, self.folder)
+        return _plan(
+            self.request, self.plugins, self.model, self.identity, self.folder, self.remote
+        )
 
     def load(self, observer: Observer) -> None:
         """Gets the weights and loads them: first those that the model config names."""
@@ -167,8 +183,19 @@ def prepare(
         AudiogenError: Something is wrong, with the place and what is allowed.
     """
     model = loaded or request.wanted.build(plugins, observer)
+    identity = request.wanted.identity(model)
+    remote = None
+    if is_address(request.config.output.output_dir):
+        remote = RemoteStorage(request.destination)
     folder = RunFolder(request.folder, anew=request.new_seeds)
-    prepared = _plan(request, plugins, model, request.wanted.identity(model), folder)
+    try:
+        if remote is not None:
+            learn_shared(folder, remote, anew=request.new_seeds)
+        prepared = _plan(request, plugins, model, identity, folder, remote)
+    except OSError as error:
+        if remote is None:
+            raise
+        raise remote.refused(error) from None
     for note in (request.source.note(), *model.config.notes, *prepared.plan.notes):
         if note is not None:
             observer.note(note)
@@ -203,6 +230,7 @@ def _plan(
     model: Model,
     identity: Mapping[str, Any],
     folder: RunFolder,
+    remote: RemoteStorage | None,
 ) -> Prepared:
     """Plans the outputs, and looks which of them are left to make."""
     config = request.config
@@ -222,11 +250,9 @@ def _plan(
     if plan is None or problems.found:
         raise InputError(problems.found, config.origin, more=problems.more)
     output = config.output
+    storage = remote or LocalStorage(request.folder, in_folders=output.shard_dirs is not None)
     standing = Standing(
-        folder,
-        config.encoder.EXTENSION,
-        with_metadata=output.save_metadata,
-        in_folders=output.shard_dirs is not None,
+        folder, storage, config.encoder.EXTENSION, with_metadata=output.save_metadata
     )
     jobs = _shard(plan.jobs, request.shard)
     try:
@@ -247,13 +273,13 @@ def _plan(
         left = Indexes([request.place.index] if left else ())
     plan = replace(plan, jobs=jobs, notes=notes)
     return Prepared(
-        request, plugins, model, identity, plan, folder, standing, left, len(asked & done)
+        request, plugins, model, identity, plan, folder, remote, standing, left, len(asked & done)
     )
 
 
 def _notes(request: Request, asked: int, done: int) -> Iterator[str]:
     """What the user should know about outputs that need not be made."""
-    where = f"in '{request.folder}' already"
+    where = f"in '{request.destination}' already"
     if request.retry_failed and done == asked:
         yield "nothing to do: no output that failed before is left to make"
     elif done and done == asked:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from enum import StrEnum
-from pathlib import Path
 
 from audiogen_core.compact import Indexes
 from audiogen_core.errors import InputError, Problem
@@ -17,12 +14,10 @@ from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.runfolder.folder import Record, RunFolder
+from audiogen_core.storage.interface import Storage
 
 SHOWN = 3
 """How many names a message holds."""
-
-MAX_METADATA = 16 << 20
-"""Bytes of a metadata file: a sample's texts, many times over. What is larger is not ours."""
 
 
 class State(StrEnum):
@@ -40,30 +35,23 @@ class Standing:
     """What stands in an output folder.
 
     Args:
-        folder: The folder.
+        folder: The folder, for what runs have written down.
+        storage: Where the outputs are.
         extension: Of the audio files.
         with_metadata: Whether a JSON file belongs to each.
-        in_folders: Whether outputs stand in subfolders.
 
     Raises:
         OSError: The folder cannot be read.
     """
 
     def __init__(
-        self,
-        folder: RunFolder,
-        extension: str,
-        *,
-        with_metadata: bool,
-        in_folders: bool = False,
+        self, folder: RunFolder, storage: Storage, extension: str, *, with_metadata: bool
     ) -> None:
         self._folder = folder
+        self._storage = storage
         self._extension = extension
         self._with_metadata = with_metadata
-        try:
-            self._names = set(_names_in(folder.path, in_folders=in_folders))
-        except FileNotFoundError:
-            self._names = set()
+        self._names = set(storage.names())
         # Files are written down before they stand, so that the journals are read after the names.
         folder.refresh()
         # Where file systems ignore case or Unicode form, a name is taken by its likes too.
@@ -74,7 +62,7 @@ class Standing:
         for job in jobs:
             for ending in (self._extension, ".json"):
                 name = f"{job.stem}{ending}"
-                if os.path.lexists(self._folder.path / name):
+                if self._storage.stands(name):
                     self._names.add(name)
                     self._likes.setdefault(same_name(name), name)
                 else:
@@ -85,59 +73,43 @@ class Standing:
 
     def state(self, job: Job) -> State:
         """How an output stands."""
-        audio, metadata = self._path(job.stem, self._extension), self._path(job.stem, ".json")
+        audio, metadata = self._found(job.stem, self._extension), self._found(job.stem, ".json")
         if not self._with_metadata:
             metadata = None
         if audio is None and metadata is None:
             return State.FREE
-        described = _described(metadata)
+        written_down = self._folder.record(f"{job.stem}{self._extension}")
+        described = None if metadata is None else self._described(metadata, written_down)
         if metadata is not None and (described is None or described.identity != job.identity):
             return State.FOREIGN
-        record = self._folder.record(f"{job.stem}{self._extension}") or described
+        record = written_down or described
         if record is None or record.identity != job.identity:
             return State.FOREIGN
-        try:
-            size = 0 if audio is None else audio.stat().st_size
-        except OSError:
-            size = 0  # a link to what is gone
+        size = (0 if audio is None else self._storage.size(audio)) or 0
         if record.size is not None and size > record.size:
             # What has grown is no remainder: somebody has put something else there.
             return State.FOREIGN
         whole = size == record.size and (metadata is not None or not self._with_metadata)
         return State.DONE if whole else State.BEGUN
 
-    def _path(self, stem: str, ending: str) -> Path | None:
+    def _found(self, stem: str, ending: str) -> str | None:
+        """The name that stands for an output's file, if any."""
         name = f"{stem}{ending}"
-        found = name if name in self._names else self._likes.get(same_name(name))
-        return None if found is None else self._folder.path / found
+        return name if name in self._names else self._likes.get(same_name(name))
 
-
-def _names_in(folder: Path, *, in_folders: bool) -> Iterator[str]:
-    """The names that stand in a folder; or in its subfolders, below the folder."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not in_folders:
-                yield entry.name
-            elif entry.is_dir() and not entry.name.startswith("."):
-                with os.scandir(entry) as inner:
-                    yield from (f"{entry.name}/{one.name}" for one in inner)
-
-
-def _described(path: Path | None) -> Record | None:
-    """What a metadata file says of its output; None where it is no such file."""
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_METADATA:
+    def _described(self, name: str, written_down: Record | None) -> Record | None:
+        """What a metadata file says of its output; None where it is no such file."""
+        if self._storage.COSTLY and written_down is not None and written_down.size is not None:
+            return written_down
+        content = self._storage.metadata(name)
+        try:
+            found = None if content is None else json.loads(content)
+        except (ValueError, RecursionError):
             return None
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        match found:
+            case {"identity": str(identity), "output": {"bytes": int(size)}}:
+                return Record(identity, size)
         return None
-    match content:
-        case {"identity": str(identity), "output": {"bytes": int(size)}}:
-            return Record(identity, size)
-    return None
 
 
 def settle(

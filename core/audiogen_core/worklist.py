@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from audiogen_core.batching import Batch, make_batches
+from audiogen_core.compact import Indexes
 from audiogen_core.identity import digest
 from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
@@ -45,7 +45,7 @@ class WorkList:
         self._folder = folder
         self._outcome = outcome
         self._fail = fail
-        self._left = set(prepared.left)
+        self._left = Indexes(prepared.left)
 
     def batches(self) -> Iterator[Batch]:
         """Each batch, held for this process until the next is asked for.
@@ -54,9 +54,9 @@ class WorkList:
             OSError: The output folder cannot be written.
         """
         jobs = self._prepared.plan.jobs
-        waiting = deque(make_batches(jobs, self._limit))
+        waiting: Sequence[Batch] = make_batches(jobs, self._limit)
         while waiting:
-            held_elsewhere: deque[Batch] = deque()
+            held_elsewhere: list[Batch] = []
             before = len(self._left)
             for batch in waiting:
                 mine = [job for job in batch.jobs if job.index in self._left]
@@ -68,9 +68,10 @@ class WorkList:
                     continue
                 try:
                     self._see_what_was_done(mine)
-                    if wanted := frozenset(self._left & {job.index for job in mine}):
+                    if wanted := frozenset(job.index for job in mine if job.index in self._left):
                         yield Batch(batch.jobs, wanted)
-                    self._left -= wanted
+                    for index in wanted:
+                        self._left.discard(index)
                 finally:
                     self._folder.claims.release(claims)
             waiting = held_elsewhere

@@ -14,7 +14,7 @@ from audiogen_core.tags import Tags
 from audiogen_core.testing.encoders import tones
 from audiogen_core.testing.tiny_clap import write_tiny_clap
 from audiogen_plugins.encoders.mp3 import Mp3V0
-from audiogen_plugins.encoders.wav import Wav
+from audiogen_plugins.encoders.wav import Wav, WavFloat
 from tests.conftest import Command, local_model, write_embedding_model
 
 
@@ -63,28 +63,30 @@ def test_a_model_is_conditioned_by_what_it_makes(
 def test_what_stands_is_left_alone(
     audiogen: Command, clap: Path, sounds: list[Path], tmp_path: Path
 ) -> None:
-    """No model is loaded for nothing; a file that cannot be decoded costs only itself."""
+    """No model is loaded for nothing; a file that cannot be embedded costs only itself."""
     (tmp_path / "long.npy").write_bytes(b"mine")
     one = audiogen("embed", sounds[0], "--out", tmp_path, "--set", "model=nowhere")
     assert (one.code, one.out) == (0, "")
     assert "long.npy stands already; --overwrite makes it again" in one.err
-    silent = tmp_path / "empty.wav"
-    Wav().encode(np.zeros((2, 100), np.float32), 44100, silent, Tags())
-    silent.write_bytes(silent.read_bytes()[:44])
-    files = [*sounds, silent]
+    broken = tmp_path / "broken.wav"
+    WavFloat().encode(np.full((1, 16000), 0.5, np.float32), 16000, broken, Tags())
+    half, nan = (np.float32(value).tobytes() for value in (0.5, np.nan))
+    broken.write_bytes(broken.read_bytes().replace(half, nan))
+    files = [broken, *sounds]
     result = audiogen("embed", *files, "--out", tmp_path, "--set", f"model={clap}", "--json")
     assert result.code == 3
     rows = [json.loads(line) for line in result.out.splitlines()]
-    assert [row["status"] for row in rows] == ["skipped", "written", "failed"]
-    assert f"failed: {silent}: {rows[2]['cause']}" in result.err
+    assert [row["status"] for row in rows] == ["failed", "skipped", "written"]
+    assert f"failed: {broken}: embedder 'clap' made NaN or infinity\n" in result.err
     assert (tmp_path / "long.npy").read_bytes() == b"mine"
-    assert not (tmp_path / "empty.npy").exists()
+    assert not (tmp_path / "broken.npy").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nowhere.wav", "text.wav"], "2 problems\n  nowhere.wav: does not exist\n  text.wav: "),
+        (["cut.wav"], "cut.wav: holds no audio"),
         (["long.wav", "long.wav"], "long.wav and long.wav would both be written as "),
         (["long.wav", "--embedder", "clop"], "--embedder: 'clop' is not a known embedder (did"),
         (["long.wav", "--set", "hip=1"], "--set hip=1: hip: unknown key (did you mean 'hop'?)"),
@@ -102,6 +104,7 @@ def test_wrong_usage_is_one_message(
 ) -> None:  # fmt: skip
     """It says what and where, exits with 2, and nothing is written."""
     (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "cut.wav").write_bytes(sounds[0].read_bytes()[:44])
     configs = {"t5": '{"model_type": "t5"}', "torn": (clap / "config.json").read_text()}
     for name, text in configs.items():
         (tmp_path / name).mkdir()

@@ -1043,3 +1043,17 @@ def test_contract_checks_catch_files_that_differ() -> None:
 
     with pytest.raises(AssertionError, match=r"^the same audio, encoded twice, made different"):
         contract.check_encoder(Random)
+
+
+@pytest.mark.parametrize("encoder", BUILT_IN, ids=by_name)
+def test_the_size_of_a_file_is_foretold(encoder: type[Encoder], tmp_path: Path) -> None:
+    """Of five seconds of noise and a tone, as near as a plan of disk space has to be."""
+    rate, samples = 44100, 5 * 44100
+    noise = np.random.default_rng(1).normal(size=(2, samples)).cumsum(axis=1)
+    noise -= noise.mean(axis=1, keepdims=True)
+    tone = np.sin(np.arange(samples) * 0.05)
+    audio = (0.2 * noise / np.abs(noise).max() + 0.5 * tone).astype(np.float32)
+    path = encode(encoder, audio, tmp_path / "file")
+    expected = encoder().expected_bytes(samples, rate, 2)
+    assert expected is not None
+    assert 0.5 < path.stat().st_size / expected < 1.5

@@ -52,10 +52,11 @@ class Output:
 
     Attributes:
         job: What it was made from: its seed, its values, its name.
-        path: The file.
+        path: The file. One that goes to an address is removed when all have been told of it.
         audio: What was encoded, ``[channels, samples]`` in [-1, 1].
         sample_rate: In hertz.
         metadata: What is known of it, as JSON: what it takes to make it again.
+        address: Where it was brought to; None where it stays at ``path``.
     """
 
     job: Job
@@ -63,6 +64,7 @@ class Output:
     audio: FloatArray
     sample_rate: int
     metadata: Mapping[str, Any]
+    address: str | None = None
 
     @property
     def folder(self) -> Path:

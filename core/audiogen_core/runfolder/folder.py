@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,11 @@ class RunFolder:
 
     def refresh(self) -> None:
         """Reads what other processes have done meanwhile."""
-        for record in self._journals.new_records():
+        self.learn(self._journals.new_records())
+
+    def learn(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Takes in what journals say, wherever they stand."""
+        for record in records:
             match record:
                 case {"begun": str(name), "identity": str(identity), "turn": int(turn)}:
                     self._learn(name, Record(identity, None, turn))

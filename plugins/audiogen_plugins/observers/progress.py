@@ -78,10 +78,10 @@ class Progress(Observer):
         return f"output {first}" if first == last else f"outputs {first}-{last}"
 
     def sample_done(self, output: Output) -> None:
-        """The path on standard output."""
+        """The path, or the address, on standard output."""
         self.done += 1
         try:
-            sys.stdout.write(f"{output.path}\n")
+            sys.stdout.write(f"{output.address or output.path}\n")
             sys.stdout.flush()
         except OSError:
             # Whoever read the paths has gone, or has no room for them; the files are still wanted.

@@ -11,6 +11,7 @@ from pydantic import Field
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.options import PluginOptions
+from audiogen_core.storage.address import local_folder
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
@@ -48,7 +49,7 @@ class Manifest(Observer):
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """Remembers the folder."""
         del jobs
-        self._folder = Path(config.output.output_dir).expanduser()
+        self._folder = local_folder(config.output.output_dir)
 
     def run_ended(self, outcome: Outcome) -> None:
         """Writes the list, also of what an interrupted run has left."""

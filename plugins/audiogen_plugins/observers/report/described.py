@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from audiogen_core.standing import MAX_METADATA
+from audiogen_core.storage.interface import MAX_METADATA
 from audiogen_core.tags import SETTINGS_KEY
 from audiogen_plugins.observers.report.sound import read_tags
 

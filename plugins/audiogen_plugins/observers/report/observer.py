@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.options import PluginOptions
+from audiogen_core.storage.address import local_folder
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
@@ -39,7 +40,7 @@ class Report(Observer):
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """Remembers the folder."""
         del jobs
-        self._folder = Path(config.output.output_dir).expanduser()
+        self._folder = local_folder(config.output.output_dir)
 
     def sample_done(self, output: Output) -> None:
         """Measures it."""

@@ -1,0 +1,53 @@
+"""Addresses of output folders, like ``s3://bucket/sounds``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+_FILE = "file://"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_address(output_dir: str) -> bool:
+    """Whether an output folder is an address like ``s3://bucket/sounds``, and no path.
+
+    ``file:///sounds`` is a path.
+    """
+    return _ADDRESS.match(output_dir) is not None and not output_dir.startswith(_FILE)
+
+
+def local_folder(output_dir: str) -> Path:
+    """The folder that a run works in: the output folder, or for an address its `workshop`."""
+    if is_address(output_dir):
+        return workshop(output_dir)
+    if output_dir.startswith(_FILE):
+        return Path(url2pathname(urlsplit(output_dir).path))
+    return Path(output_dir).expanduser()
+
+
+def address_problem(output_dir: str) -> str | None:
+    """What is wrong with an address, without asking anybody; None where nothing is."""
+    try:
+        parts = urlsplit(output_dir)
+        _ = parts.port
+    except ValueError as error:
+        return f"is no address: {error}"
+    if parts.username is not None or parts.password is not None:
+        return "holds a user or a password: they belong where the store's own tools look for them"
+    if parts.query or parts.fragment:
+        return "must be an address without '?' and '#'"
+    if not parts.netloc + parts.path.strip("/"):
+        return "names no place in the store, like s3://bucket/folder"
+    return None
+
+
+def workshop(output_dir: str) -> Path:
+    """The local folder that outputs for an address are made in: the same in each run of a user."""
+    cached = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    name = hashlib.sha256(output_dir.rstrip("/").encode()).hexdigest()[:16]
+    return cached / "audiogen" / "remote" / name
