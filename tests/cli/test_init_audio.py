@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +127,9 @@ def test_the_content_of_a_recording_counts(
     sample = {"init_audio": str(tone)}
     (first,) = made(generate([sample]))
     before = first.read_bytes()
+    digest = hashlib.sha256(tone.read_bytes()).hexdigest()
+    told = json.loads(first.with_suffix(".json").read_text())
+    assert told["recordings"] == {"init_audio": digest}
     copy = tmp_path / "copy.wav"
     copy.write_bytes(tone.read_bytes())
     result = generate([{"init_audio": str(copy)}])
@@ -137,7 +141,10 @@ def test_the_content_of_a_recording_counts(
 
     Wav().encode(tones(0.1, 44100, 2), 44100, tone, Tags())
     result = audiogen("again", first, "--out", tmp_path / "changed")
-    assert f"warning: {first} was made from something else than there is now" in result.err
+    assert (
+        f"warning: {first} was made from another recording than there is now: init_audio, '{tone}'"
+        in result.err
+    )
     assert made(result)[0].read_bytes() != before
     result = generate([sample])
     assert result.code == 2, result.err
@@ -147,6 +154,19 @@ def test_the_content_of_a_recording_counts(
     assert result.code == 2
     assert f"init_audio: file '{tone}' does not exist" in result.err
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_neighbour_s_recording_need_not_be_there(
+    generate: Generate, audiogen: Command, tone: Path, tmp_path: Path
+) -> None:
+    """Of two that were sampled together, one is made again without what the other varied."""
+    other = tmp_path / "other.wav"
+    Wav().encode(tones(0.3, 44100, 2), 44100, other, Tags())
+    samples = [{"prompt": "a", "init_audio": str(tone)}, {"prompt": "b", "init_audio": str(other)}]
+    first, _ = made(generate(samples, "--max-batch", "2"))
+    other.unlink()
+    (again,) = made(audiogen("again", first))
+    assert again.read_bytes() == first.read_bytes()
 
 
 def test_the_mask_counts(
