@@ -136,7 +136,12 @@ def _warn_of_changes(repeat: Repeat, *, changed: bool) -> None:
     if changes := repeat.model_changes():
         lines = "".join(f"\n  {one}" for one in changes)
         tell(f"warning: the model is not the one that made {path}:{lines}")
-    elif not (changed or repeat.is_same):
+    elif changed or repeat.is_same:
+        return
+    elif keys := repeat.changed_recordings():
+        named = ", ".join(f"{key}, '{repeat.job.values[key]}'" for key in keys)
+        tell(f"warning: {path} was made from another recording than there is now: {named}")
+    else:
         tell(
             f"warning: {path} was made from something else than there is now, such as another "
             "content of a file in its conditioning"

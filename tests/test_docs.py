@@ -54,6 +54,7 @@ EMBEDDING = ["docs/embed.md", "docs/plugins/embedders.md"]
 SESSIONS = [
     "README.md",
     "docs/again.md",
+    "docs/audio-in.md",
     "docs/prompts.md",
     "docs/scale.md",
     "docs/tutorial.md",

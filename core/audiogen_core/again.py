@@ -19,6 +19,7 @@ from audiogen_core.errors import InputError, Problem, UsageError
 from audiogen_core.identity import without_places
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.jobs import Job
+from audiogen_core.metadata import digests_of_recordings
 from audiogen_core.models.source import HubSource, LocalSource, ModelSource
 from audiogen_core.names import same_name
 from audiogen_core.observer import Observers
@@ -88,6 +89,12 @@ class Repeat:
     def is_same(self) -> bool:
         """Whether it will be made from the same."""
         return self.job.identity == self.recalled.identity
+
+    def changed_recordings(self) -> list[str]:
+        """The keys of recordings whose content is not what it was."""
+        now = digests_of_recordings(self.job.values)
+        then = self.recalled.document.recordings
+        return [key for key, digest in then.items() if now.get(key, digest) != digest]
 
     def model_changes(self) -> list[str]:
         """What about the model is not as it was."""

@@ -10,9 +10,13 @@ import numpy as np
 
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.options import shown
+from audiogen_core.resampling import resample
 
 if TYPE_CHECKING:
     import av
+
+MAX_RECORDING_BYTES = 2**30
+"""Hours of audio: the whole file is read to tell it from others, which then takes seconds."""
 
 MARGIN = 4096
 """Samples that are read beyond what is kept, for a resampler sees what comes next."""
@@ -42,8 +46,13 @@ def check_recording(value: Any) -> None:
     """Raises a ValueError unless a value is the path of a file that begins like audio."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"must be the path of an audio file, not {shown(value)}")
+    path = Path(value)
     try:
-        check_audio_file(Path(value))
+        if path.is_file() and path.stat().st_size > MAX_RECORDING_BYTES:
+            raise ValueError(f"is larger than {MAX_RECORDING_BYTES >> 20} MiB")
+        check_audio_file(path)
+    except OSError as error:
+        raise ValueError(f"file {shown(value)} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"file '{value}' {error}") from None
 
@@ -78,8 +87,7 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
 
     Args:
         path: The file; no more of it is read than what is needed.
-        sample_rate: What it is resampled to: as torchaudio does where that can be loaded, else as
-            FFmpeg does.
+        sample_rate: What it is resampled to.
         channels: One is the mean of the file's; a single one of the file becomes all; of more than
             are wanted, the first are taken.
         samples: How many there shall be: silence follows a shorter recording.
@@ -109,8 +117,10 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
     if not parts:
         raise ValueError("holds no audio")
     audio = _mixed(np.concatenate(parts, axis=1)[:, :wanted], channels)
+    if not np.isfinite(audio).all():
+        raise ValueError("holds NaN or infinity")
     if rate != sample_rate:
-        audio = _resampled(audio, rate, sample_rate)
+        audio = resample(audio, rate, sample_rate)
     kept = audio[:, :samples]
     return np.pad(kept, ((0, 0), (0, samples - kept.shape[1])))
 
@@ -125,13 +135,13 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
 
     found = False
     try:
-        # Absolute, and nothing but files: no name and no playlist leads anywhere else.
-        with av.open(
-            str(path.absolute()),
-            "r",
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        ) as source:
+        # An open file and no protocol: no name and no playlist leads anywhere else.
+        with (
+            path.open("rb") as file,
+            av.open(
+                file, "r", options={"protocol_whitelist": "none"}, metadata_errors="replace"
+            ) as source,
+        ):
             # By its ending alone, anything may pass for FLAC; then it has no sample rate.
             if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
                 raise ValueError("holds no audio")
@@ -144,6 +154,8 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
     except av.FFmpegError as error:
         if not found:  # else what comes before the damage is heard, as players do
             raise ValueError(f"cannot be read as audio: {error.strerror}") from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
 
 
 def _mixed(audio: FloatArray, channels: int) -> FloatArray:
@@ -155,23 +167,3 @@ def _mixed(audio: FloatArray, channels: int) -> FloatArray:
     if len(audio) < channels:
         raise ValueError(f"has {len(audio)} channels, and the model takes {channels}")
     return audio[:channels]
-
-
-def _resampled(audio: FloatArray, rate: int, wanted: int) -> FloatArray:
-    from audiogen_core.torchaudio_shim import import_torchaudio
-
-    if (torchaudio := import_torchaudio()) is not None:
-        import torch
-
-        resampled: FloatArray = torchaudio.functional.resample(
-            torch.from_numpy(audio), rate, wanted
-        ).numpy()
-        return resampled
-    import av
-
-    layout = {1: "mono", 2: "stereo"}.get(len(audio), f"{len(audio)} channels")
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio), "fltp", layout)
-    frame.sample_rate = rate
-    resampler = av.AudioResampler("fltp", layout, wanted)
-    parts = [one.to_ndarray() for one in (*resampler.resample(frame), *resampler.resample(None))]
-    return np.concatenate(parts, axis=1).astype(np.float32, copy=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from audiogen_core.jobs import Job
+from audiogen_core.recordings import FILES, MASK
 from audiogen_core.settings import Settings
 
 
@@ -73,10 +74,17 @@ class Place:
         return cls(len(batch.jobs), index, others)
 
     def fill(self, job: Job) -> tuple[Job, ...]:
-        """The job at its place, in company such as it had, but for the neighbours' seeds."""
+        """The job at its place, in company such as it had, but for the neighbours' seeds.
+
+        Of recordings the neighbours get the job's own: theirs need not be there any more.
+        """
+        own = {key: job.values[key] for key in (*FILES, MASK) if key in job.values}
+
+        def values(number: int) -> Mapping[str, Any]:
+            return {**self.others[number], **own} if number in self.others else job.values
+
         return tuple(
-            replace(job, index=number, copy=0, values=self.others.get(number, job.values))
-            for number in range(self.size)
+            replace(job, index=number, copy=0, values=values(number)) for number in range(self.size)
         )
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import audiogen_core
 from audiogen_core.batching import Batch, Place
 from audiogen_core.devices import name_of
+from audiogen_core.identity import content_digest
 from audiogen_core.jobs import form_of
 from audiogen_core.prepare import Planned
+from audiogen_core.recordings import FILES
 from audiogen_core.registry import Origin
 
 MAX_OTHERS = 1 << 20
@@ -29,6 +34,7 @@ def metadata(planned: Planned, batch: Batch, index: int, samples: int) -> dict[s
     job = batch.jobs[index]
     file = model.config.file
     form = form_of(config)
+    recordings = digests_of_recordings(job.values)
     return {
         "generation_config": job.settings.complete(job.seed),
         "conditioning": dict(job.values),
@@ -46,6 +52,7 @@ def metadata(planned: Planned, batch: Batch, index: int, samples: int) -> dict[s
             **{key: value for key, value in form.items() if value != {}},
         },
         "identity": job.identity,
+        **({"recordings": recordings} if recordings else {}),
         "batch": _place(Place.of(batch, index)),
         "software": {
             "audiogen": audiogen_core.__version__,
@@ -54,6 +61,16 @@ def metadata(planned: Planned, batch: Batch, index: int, samples: int) -> dict[s
             "plugins": {key: str(origin) for key, origin in _used(planned, batch).items()},
         },
     }
+
+
+def digests_of_recordings(values: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 of each recording that is there, by the key that names it."""
+    found = {}
+    for key in FILES:
+        if (path := values.get(key)) is not None:
+            with suppress(OSError):
+                found[key] = content_digest(Path(path))
+    return found
 
 
 def _place(place: Place) -> dict[str, Any]:

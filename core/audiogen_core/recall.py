@@ -52,6 +52,7 @@ class Document(_Part):
     model: dict[str, Any] = {}
     output: _Output = _Output()
     identity: str = ""
+    recordings: dict[str, str] = {}
     batch: _Batch = _Batch()
     software: dict[str, Any] = {}
 

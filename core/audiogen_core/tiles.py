@@ -33,3 +33,27 @@ def in_tiles(
         part = network(x[..., left:right])
         parts.append(part[..., (start - left) * ratio : (end - left) * ratio])
     return torch.cat(parts, dim=-1)
+
+
+def in_tiles_down(
+    network: Callable[[Tensor], Tensor], x: Tensor, *, tile: int, reach: int, ratio: int
+) -> Tensor:
+    """The same for a network that makes signals shorter.
+
+    Args:
+        network: From ``[..., length * ratio]`` to ``[..., length]``.
+        x: ``[..., length * ratio]``.
+        tile: Outputs a tile.
+        reach: How many outputs' worth of input to each side one output depends on.
+        ratio: Inputs an output.
+    """
+    length = x.shape[-1] // ratio
+    if length <= tile + 2 * reach:
+        return network(x)
+    parts = []
+    for start in range(0, length, tile):
+        end = min(start + tile, length)
+        left, right = max(start - reach, 0), min(end + reach, length)
+        part = network(x[..., left * ratio : right * ratio])
+        parts.append(part[..., start - left : end - left])
+    return torch.cat(parts, dim=-1)

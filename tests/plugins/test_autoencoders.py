@@ -161,6 +161,25 @@ def test_tiling_check_finds_a_reach_that_is_too_small() -> None:
         check_tiling(decoder, 3)
 
 
+@pytest.mark.parametrize("strides", [[2, 4], [3, 5], [2, 3, 4]])
+def test_recordings_are_encoded_in_pieces_to_the_same_latents(
+    strides: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder's reach is exact: with one latent less, latents differ."""
+    monkeypatch.setattr(oobleck, "ENCODED", 2)
+    options = {"strides": strides, "c_mults": [1] * len(strides), "use_snake": True}
+    encoder = with_random_weights(lambda: encoder_of(options)).double()
+    length = 2 * encoder.reach + 7
+    generator = torch.Generator().manual_seed(1)
+    audio = torch.randn(1, 2, length * encoder.ratio, generator=generator, dtype=torch.float64)
+    whole = encoder.requires_grad_(requires_grad=False)(audio)
+    scale = whole.abs().max()
+    with torch.no_grad():
+        assert (encoder(audio) - whole).abs().max() < 1e-12 * scale
+        encoder.reach -= 1
+        assert (encoder(audio) - whole).abs().max() > 1e-9 * scale
+
+
 def test_reach_of_the_public_models() -> None:
     """Ten latents, about half a second, surround what a tile keeps."""
     assert decoder_reach([2, 4, 4, 8, 8]) == 10

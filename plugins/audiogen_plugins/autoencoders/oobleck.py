@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder
 from audiogen_core.models.limits import MAX_WIDTH, Width
 from audiogen_core.options import PluginOptions
-from audiogen_core.tiles import in_tiles
+from audiogen_core.tiles import in_tiles, in_tiles_down
 from audiogen_plugins.autoencoders.layers import (
     NormedConv,
     SnakeBeta,
@@ -41,6 +42,9 @@ CACHE, GPU_PIECE = 2**24, 2**30
 
 TILE = 1024
 """Latents decoded at a time: the early blocks take half a megabyte for each."""
+
+ENCODED = 128
+"""Latents encoded at a time: the first block takes some megabytes for each."""
 
 
 class _SharedOptions(PluginOptions):
@@ -152,6 +156,7 @@ class OobleckEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.ratio = math.prod(strides)
+        self.reach = encoder_reach(strides)
         sizes = zip(widths[:-1], widths[1:], strides, strict=True)
         self.layers = nn.Sequential(
             _same(in_channels, widths[0], EDGE_KERNEL),
@@ -162,12 +167,32 @@ class OobleckEncoder(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """``[batch, in_channels, samples]`` to ``[batch, latent_dim, samples / ratio]``."""
-        out: Tensor = self.layers(laid_out(audio))
+        x = laid_out(audio)
+        if torch.is_grad_enabled() or audio.shape[-1] % self.ratio:
+            out: Tensor = self.layers(x)
+        else:
+            out = in_tiles_down(self.layers, x, tile=ENCODED, reach=self.reach, ratio=self.ratio)
         return out[:, :, 0].contiguous()
 
     def prepare(self) -> None:
         """Folds the weight norms, once the weights are loaded."""
         fold_weight_norm(self)
+
+
+def encoder_reach(strides: Sequence[int]) -> int:
+    """How many latents' worth of samples to each side one latent depends on.
+
+    Args:
+        strides: The downsampling factors, from the audio's end to the latents'.
+    """
+    first, last = -1, 1  # of the last convolution, which has three taps
+    for stride in reversed(strides):
+        residual = EDGE_KERNEL // 2 * sum(DILATIONS)
+        cut = math.ceil(stride / 2)
+        first = first * stride - cut - residual
+        last = last * stride - cut + 2 * stride - 1 + residual
+    edge, ratio = EDGE_KERNEL // 2, math.prod(strides)
+    return max(math.ceil((edge - first) / ratio), math.ceil((last + edge - ratio + 1) / ratio))
 
 
 class OobleckDecoder(AudioDecoder):

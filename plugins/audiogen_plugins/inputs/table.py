@@ -17,10 +17,14 @@ from audiogen_core.options import PluginOptions, shown
 from audiogen_core.strict_data import MAX_KEYS
 from audiogen_plugins.inputs import _lines
 
-TEXTS = frozenset({"prompt", "negative_prompt", "audio_prompt", "sampler_type"})
+TEXTS = frozenset(
+    {"prompt", "negative_prompt", "audio_prompt", "init_audio", "inpaint_audio", "sampler_type"}
+)
 """Columns that are text, whatever stands in them."""
 
-NUMBERS = frozenset({"seconds_start", "seconds_total", "seed", "steps", "cfg_scale"})
+NUMBERS = frozenset(
+    {"seconds_start", "seconds_total", "seed", "steps", "cfg_scale", "init_noise_level"}
+)
 """Columns that are numbers, and nothing else."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,4000}")
@@ -30,9 +34,8 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 class Table(InputSource):
     """Samples from a UTF-8 table: a column a key, a row a sample; an empty cell is no value.
 
-    ``prompt``, ``negative_prompt``, ``audio_prompt``, ``sampler_type`` and ``text_columns`` are
-    text; ``seconds_start``, ``seconds_total``, ``seed``, ``steps`` and ``cfg_scale`` are numbers.
-    In other columns what is written like a number is one.
+    The columns of `TEXTS` and ``text_columns`` are text, those of `NUMBERS` are numbers. In other
+    columns what is written like a number is one.
     """
 
     NAME = "csv"

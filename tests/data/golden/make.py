@@ -49,8 +49,12 @@ RECORDINGS = {
     "patches_prepended": {"mono.wav": (1, 2048)},
     "inpainting_v": {"stereo.wav": (2, 900), "mono.wav": (1, 1300)},
     "inpainting_flow": {"stereo.wav": (2, 560), "mono.wav": (1, 1300)},
+    "resampled": {"stereo.wav": (2, 5000), "mono.wav": (1, 1100)},
 }
 """The recordings of the cases that vary some or fill them in: channels and samples by file name."""
+
+RATES = {"resampled": 11025}
+"""The sample rate of the recordings of cases where it is not the model's."""
 
 SAMPLERS = {
     "k-heun": "sample_heun",
@@ -267,7 +271,8 @@ def make(case: str) -> None:
     for name, (shape, kind) in EMBEDDINGS.get(case, {}).items():
         np.save(name, arrays.standard_normal(shape).astype(kind))
     for name, (channels, samples) in RECORDINGS.get(case, {}).items():
-        write_recording(Path(name), channels, samples, config["sample_rate"], seed)
+        rate = RATES.get(case, config["sample_rate"])
+        write_recording(Path(name), channels, samples, rate, seed)
     model = build(config)
     weights = random_weights(model, seed)
     save_file(weights, "model.safetensors")
