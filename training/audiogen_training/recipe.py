@@ -186,7 +186,7 @@ SMALL = replace(
     adversarial_from=None,
     understanding_steps=800,
     examples=20_000,
-    diffusion_steps=3_000,
+    diffusion_steps=4_800,
     diffusion_batch=40,
 )
 """For two CPU cores, in five hours."""
