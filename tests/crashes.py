@@ -150,7 +150,7 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _write_naively(path: Path, write: Callable[[Path], None]) -> None:
+def _write_naively(path: Path, write: Callable[[Path], None], folder: Path | None = None) -> None:
     """Half a file stands under its name for a while, as with any file that is large enough."""
 
     def slowly(file: Path) -> None:
@@ -160,7 +160,7 @@ def _write_naively(path: Path, write: Callable[[Path], None]) -> None:
         time.sleep(0.02)
         path.write_bytes(content)
 
-    publish(path.with_name(f"{path.stem}.other"), slowly)
+    publish(path.with_name(f"{path.stem}.other"), slowly, folder)
 
 
 def _state_naively(self: Standing, job: Any) -> State:

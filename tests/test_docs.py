@@ -58,6 +58,7 @@ SESSIONS = [
     "docs/prompts.md",
     "docs/scale.md",
     "docs/tutorial.md",
+    "docs/guides/batches.md",
     "docs/guides/seeds.md",
 ]
 """Pages whose commands make audio, with the default model or a tiny one."""

@@ -160,7 +160,7 @@ def cut(path: Path) -> None:
         (lambda path: write(path, content={**CONTENT, "batch": {"size": 2, "index": 2}}),
          "the tags of {path}: batch.index: must be less than the batch's size, 2"),
         (lambda path: write(path, content={**CONTENT, "batch": {"size": 10**9, "index": 0}}),
-         "the tags of {path}: batch.size: must be at most 100000, not 1000000000"),
+         "the tags of {path}: batch.size: must be at most 2000000, not 1000000000"),
         (lambda path: path.write_text("x") and cut(path), "{json}: line 1, column "),
     ],
 )  # fmt: skip

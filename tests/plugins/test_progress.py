@@ -62,7 +62,7 @@ def test_a_batch_is_told_by_the_outputs_in_it(
     lines.run_started(Mock(), jobs)
     lines.batch_started(jobs[:2])
     lines.step(1, 4)
-    lines.sample_done(Mock(path=Path("a.wav")))
+    lines.sample_done(Mock(path=Path("a.wav"), address=None))
     lines.sample_failed(Mock(where="input.samples[1]", seed=3), "no room")
     lines.batch_started(jobs[2:])
     lines.step(1, None)
@@ -103,7 +103,7 @@ def test_paths_that_nobody_takes_do_not_end_a_run(
     quiet = Quiet()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", Mock(**{"write.side_effect": error}))
-        quiet.sample_done(Mock(path=Path("a.wav")))
-        quiet.sample_done(Mock(path=Path("b.wav")))
+        quiet.sample_done(Mock(path=Path("a.wav"), address=None))
+        quiet.sample_done(Mock(path=Path("b.wav"), address=None))
     assert quiet.done == 2
     assert capsys.readouterr() == ("", "b.wav\n")

@@ -146,7 +146,8 @@ def test_workers_end_with_the_command(model: Path, tmp_path: Path, number: signa
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert command.stdout is not None
-    assert command.stdout.readline()
+    for _ in range(3):  # the last path may be told just before its metadata stands
+        assert command.stdout.readline()
     workers = workers_of(command.pid)
     assert len(workers) == 2
     command.send_signal(number)
@@ -159,7 +160,7 @@ def test_workers_end_with_the_command(model: Path, tmp_path: Path, number: signa
         assert f"interrupted: {written} written, {400 - written} left" in errors.decode()
     else:
         assert command.returncode == -9
-    data["input"]["samples"] = data["input"]["samples"][: written + 2]
+    data["input"]["samples"] = data["input"]["samples"][: written + 8]
     outcome = made(model, data)
     assert outcome.there_before >= 1
     assert not outcome.failures
