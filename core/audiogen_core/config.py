@@ -84,7 +84,7 @@ class GenerationSection(PluginOptions):
     init_noise_level: Number | None = Field(
         None,
         gt=0,
-        description="Noise level that init_audio is varied from: 0 is itself.",
+        description="Noise level that init_audio is varied from: the lower, the closer to it.",
     )
     sample_size: Literal["auto"] | None = Field(
         None, description='"auto" samples no more than seconds_total needs; else the full length.'

@@ -195,6 +195,7 @@ class _Samples:
         self._cut_rate = model.sample_rate if config.trims else None
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
+        self._varies = False
         # What holds for all samples is checked once.
         self._good_defaults: set[tuple[ValueCheck, str]] = set()
         found = {
@@ -265,13 +266,16 @@ class _Samples:
             raise failed
 
     def notes(self) -> tuple[str, ...]:
+        notes = []
         seconds = self._model.samples / self._model.sample_rate
-        if self._longest <= seconds:
-            return ()
-        return (
-            f"seconds_total is up to {self._longest:g}, but this model makes {seconds:.4g} seconds "
-            "at most: outputs end there",
-        )
+        if self._longest > seconds:
+            notes.append(
+                f"seconds_total is up to {self._longest:g}, but this model makes {seconds:.4g} "
+                "seconds at most: outputs end there"
+            )
+        if self._config.generation.init_noise_level is not None and not self._varies:
+            notes.append("generation.init_noise_level does nothing: no sample has init_audio")
+        return tuple(notes)
 
     def _problem(self, where: str, key: str, what: str) -> None:
         path = f"{where}.{key}" if where.endswith(("]", "defaults")) else f"{where}: {key}"
@@ -294,6 +298,7 @@ class _Samples:
         # Of a sample that has been refused, the length means nothing.
         seconds = None if self._problems else values.get("seconds_total")
         varies = values.get(INIT_AUDIO) is not None
+        self._varies |= varies
         try:
             return self._settings.of(own, seconds, varies=varies)
         except InputError as error:

@@ -33,7 +33,7 @@ OVERRIDES = ("seed", "cfg_scale", "steps", "sampler_type", "init_noise_level")
 """The keys of ``generation`` that a sample may hold beside its conditioning."""
 
 
-DEFAULT_LEVELS = {True: 1.0, False: 0.7}
+DEFAULT_SIGMA, DEFAULT_TIME = 1.0, 0.7
 """The ``init_noise_level`` of samplers over sigma, and of others, where 1 is nothing but noise."""
 
 MAX_MET = 10_000
@@ -168,7 +168,8 @@ class SettingsBook:
         level = section.init_noise_level if varies else None
         if varies:
             is_sigma = isinstance(sampler, SigmaSampler)
-            level = DEFAULT_LEVELS[is_sigma] if level is None else level
+            if level is None:
+                level = DEFAULT_SIGMA if is_sigma else DEFAULT_TIME
             if is_sigma and level <= section.sigma_min:
                 what = f"must be greater than sigma_min ({section.sigma_min})"
             elif not is_sigma and level > 1:

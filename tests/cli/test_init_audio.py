@@ -254,3 +254,13 @@ def test_a_recording_without_numbers_costs_only_its_sample(
     assert result.code == 3, result.err
     assert f"file '{bad}' holds NaN or infinity" in result.err
     assert len(result.out.splitlines()) == 1
+
+
+def test_a_level_that_does_nothing_is_told(generate: Generate, tone: Path) -> None:
+    """A run's ``init_noise_level`` without any recording is no error, but nor is it passed over."""
+    level = {"generation": {"steps": 1, "init_noise_level": 0.5, "seed": 1}}
+    note = "init_noise_level does nothing: no sample has init_audio"
+    without, beside = generate([{}], **level), generate([{}, {"init_audio": str(tone)}], **level)
+    assert (without.code, beside.code) == (0, 0)
+    assert note in without.err
+    assert note not in beside.err
