@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audiogen_plugins.autoencoders.short_fourier import ShortFourierConv, gains
+
 
 class NormedConv(nn.Module):
     """A 1-d convolution whose weight is a direction times a length.
@@ -48,6 +50,7 @@ class NormedConv(nn.Module):
         self.dilation = dilation
         self.transposed = transposed
         self.in_phases = False
+        self.fourier: ShortFourierConv | None = None
         self.weight: nn.Parameter | None = None
         self.weight_g: nn.Parameter | None = nn.Parameter(torch.ones(rows, 1, 1))
         self.weight_v: nn.Parameter | None = nn.Parameter(torch.ones(rows, columns, kernel_size))
@@ -55,9 +58,12 @@ class NormedConv(nn.Module):
 
     def fold(self) -> None:
         """Replaces length and direction by their product, and frees them."""
-        if self.weight is None:
+        if self.weight is None and self.fourier is None:
             with torch.no_grad():
                 weight = self._product()
+            if not self.transposed and self.stride == 1 and gains(weight):
+                self.fourier = ShortFourierConv(weight, self.padding, self.dilation)
+            else:
                 self.in_phases = self.transposed and weight.device.type == "cpu"
                 weight = _phases(weight, self.stride) if self.in_phases else weight
                 self.weight = nn.Parameter(laid_out(weight), requires_grad=False)
@@ -65,6 +71,9 @@ class NormedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, in_channels, 1, length]`` to ``[batch, out_channels, 1, new length]``."""
+        if self.fourier is not None:
+            made: Tensor = self.fourier(x)
+            return made if self.bias is None else made.add_(self.bias[:, None, None])
         weight = laid_out(self._product()) if self.weight is None else self.weight
         stride, padding, dilation = (1, self.stride), (0, self.padding), (1, self.dilation)
         if self.in_phases:

@@ -37,7 +37,7 @@ EDGE_KERNEL = 7
 LATE_BLOCKS = 3
 """The decoder's last blocks, whose activations are by far the largest."""
 
-CACHE, GPU_PIECE = 2**24, 2**30
+CACHE, GPU_PIECE = 2**23, 2**30
 """How many bytes the largest activation of the late blocks may take, on a CPU and elsewhere."""
 
 TILE = 1024
