@@ -40,11 +40,10 @@ if "audiogen_core.executing" in sys.orig_argv:
 
     def deadly(model, batch, observer):
         prompts = [job.values["prompt"] for job in batch.jobs]
-        with open(os.environ["AUDIOGEN_TEST_LOG"], "a") as file:
+        log = Path(os.environ["AUDIOGEN_TEST_LOG"])
+        with log.open("a") as file:
             file.write(f"{prompts}\\n")
-        once = Path(os.environ["AUDIOGEN_TEST_LOG"]).with_name("once")
-        if "sound 0" in prompts and once.exists():
-            once.unlink()
+        if "sound 0" in prompts and log.read_text().count("sound 0") <= 2:
             os.kill(os.getpid(), signal.SIGKILL)
         if "sound 3" in prompts:
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -88,9 +87,11 @@ def made(
 def test_what_ends_its_worker_is_found_and_given_up(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One output ends every process, another one once: only the first is not made."""
+    """One output ends every process, another one two: only the first is not made.
+
+    The batch of the other is made in the end as if nothing had been: with the same bits.
+    """
     (tmp_path / "sitecustomize.py").write_text(POISON)
-    (tmp_path / "once").touch()
     log = tmp_path / "log"
     monkeypatch.setenv("AUDIOGEN_TEST_LOG", str(log))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
@@ -101,11 +102,12 @@ def test_what_ends_its_worker_is_found_and_given_up(
     ]
     assert len(outcome.written) == len(set(outcome.written)) == 5
     assert [one["name"] for one in FailureLog(tmp_path / "out").records()] == ["sound 3"]
-    # What was lost once is made again as it was, and what is lost twice, in halves.
+    # What is lost is made again as it was, and after three times in halves.
     tries = log.read_text().splitlines()
-    assert tries.count("['sound 0', 'sound 1']") == 2
-    assert tries.count("['sound 2', 'sound 3']") == 2
-    assert tries.count("['sound 2']") == tries.count("['sound 3']") == 1
+    assert tries.count("['sound 0', 'sound 1']") == 3
+    assert tries.count("['sound 2', 'sound 3']") == 3
+    assert tries.count("['sound 2']") == 1
+    assert tries.count("['sound 3']") == 3
     assert made(model, sections(tmp_path / "alone", 6)).failures == []
     found, expected = contents(tmp_path / "out"), contents(tmp_path / "alone")
     for number in (0, 1, 4, 5):

@@ -1,8 +1,9 @@
 """Gives the batches of a run to an executor, and again what its lost workers did not make.
 
-A batch that is lost with a worker is made again as it was, and so with the same bits. If that one
-loses its worker too, its halves are made, and so on: what ends every process that makes it is found
-without its neighbours, and given up.
+A batch that is lost with a worker is made again as it was, and so with the same bits: rounding
+depends on who is sampled together. One that has lost `STRIKES` workers is taken to end them itself.
+Its halves are made, and the halves of one that ends another: what ends every process that makes it
+is found without its neighbours, and given up when it has ended as many workers alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ SECONDS_BETWEEN_LOOKS = 0.5
 """So long it is waited where there is nothing to do but to wait for others."""
 
 STRIKES = 3
-"""An output that is alone in its batch is given up with so many lost workers."""
+"""With so many lost workers, a batch is halved, and an output that is alone in its own given up.
+
+Three, for where workers are killed often, one batch loses two by accident. An output that ends every
+worker costs ``2 * STRIKES`` of them, and one more for each halving but the first.
+"""
 
 
 @dataclass
@@ -41,7 +46,8 @@ class _Task:
     Attributes:
         whole: What it is part of.
         batch: What to make.
-        strikes: How many workers were lost with it.
+        strikes: How many workers were lost with it, or with what it is a half of; an output that
+            is alone for the first time begins anew, for it may not have been to blame.
         made: Which outputs have come.
     """
 
@@ -126,16 +132,19 @@ class Dispatch:
                 yield from self._lost(task, blamed, cause)
 
     def _lost(self, task: _Task, blamed: bool, cause: str) -> Iterator[Part]:
-        """Lets what was lost be made again, in parts where it was lost before, or gives it up."""
+        """Lets what was lost be made again, in halves where it is to blame, or gives it up."""
         strikes = task.strikes + blamed
         left = Batch(task.batch.jobs, task.batch.wanted - task.made)
-        parts = [left] if left.wanted else []
-        if strikes > 1 and blamed and len(left.jobs) > 1:
-            parts = left.halves()
-        elif strikes >= STRIKES and len(left.jobs) == 1:
-            parts = []
-            yield from ((left, 0, f"{cause}, {strikes} times") for _ in left.wanted)
-        self._again.extend(_Task(task.whole, part, strikes) for part in parts)
+        if not left.wanted:
+            pass  # its last output had come before the worker was lost
+        elif not blamed or strikes < STRIKES:
+            self._again.append(_Task(task.whole, left, strikes))
+        elif len(left.jobs) > 1:
+            for half in left.halves():
+                alone = len(half.jobs) == 1
+                self._again.append(_Task(task.whole, half, 0 if alone else strikes))
+        else:
+            yield left, 0, f"{cause}, {strikes} times"
         self._end(task)
 
     def _end(self, task: _Task) -> None:
