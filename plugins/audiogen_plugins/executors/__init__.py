@@ -10,3 +10,4 @@ def audiogen_executors(register: Registrar[Executor]) -> None:
     """Registers the built-in executors."""
     register("local", "audiogen_core.executing.local:Local")
     register("processes", "audiogen_plugins.executors.processes:Processes")
+    register("ray", "audiogen_plugins.executors.ray:Ray")
