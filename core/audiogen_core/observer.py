@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from audiogen_core.hooks import PluginWarning
@@ -37,6 +37,14 @@ class Observers(Observer):
         """Adds one that is told from now on, after the others."""
         self._observers.append(observer)
 
+    def each(self) -> Iterator[Observer]:
+        """The single ones, also of those that are several as one."""
+        for one in self._observers:
+            if isinstance(one, Observers):
+                yield from one.each()
+            else:
+                yield one
+
     def stage(self, what: str) -> None:
         """Tells all."""
         self._tell(lambda one: one.stage(what))
@@ -67,10 +75,13 @@ class Observers(Observer):
         Raises:
             Exception: What one of those raises: the output has failed, and the others know nothing.
         """
-        for one in self._observers:
+        told = list(self.each())
+        for one in told:
             if one.REQUIRED:
                 one.sample_done(output)
-        self._tell(lambda one: None if one.REQUIRED else one.sample_done(output))
+        for one in told:
+            if not one.REQUIRED:
+                self._tell_one(one, lambda one: one.sample_done(output))
 
     def sample_failed(self, job: Job, cause: str) -> None:
         """Tells all."""
@@ -86,11 +97,14 @@ class Observers(Observer):
 
     def _tell(self, what: Callable[[Observer], Any]) -> None:
         for one in self._observers:
-            try:
-                what(one)
-            # Whatever it is, the outputs are worth more.
-            except Exception as error:
-                self._warn(one, error)
+            self._tell_one(one, what)
+
+    def _tell_one(self, one: Observer, what: Callable[[Observer], Any]) -> None:
+        try:
+            what(one)
+        # Whatever it is, the outputs are worth more.
+        except Exception as error:
+            self._warn(one, error)
 
     def _warn(self, observer: Observer, error: Exception) -> None:
         if id(observer) in self._warned:

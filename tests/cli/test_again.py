@@ -14,9 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
+from audiogen_core.interfaces.observer import Output
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
+from audiogen_plugins.observers.metadata import MetadataFiles
 from tests.conftest import Command, audiogen_process, local_model, write_embedding_model
 
 WriteConfig = Callable[..., Path]
@@ -317,6 +319,27 @@ def test_other_bytes_are_told_of(
     assert new.read_bytes() != old.read_bytes()
     assert result.err.startswith(f"warning: {new} is made as {old} was, and has other bytes.")
     assert "software.audiogen: '0.1.0' then, '9.9' now" in result.err
+
+
+def test_a_path_is_told_when_its_metadata_stands(
+    short_model: Path,
+    write_config: WriteConfig,
+    audiogen: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the metadata cannot be written, no path is printed: the output has failed."""
+    (old,) = made(
+        audiogen("generate", *local_model(short_model), "--generation-config", write_config())
+    )
+
+    def broken(self: MetadataFiles, output: Output) -> None:
+        raise ValueError("no room for it")
+
+    monkeypatch.setattr(MetadataFiles, "sample_done", broken)
+    result = audiogen("again", old, "--out", tmp_path / "again")
+    assert (result.code, result.out) == (3, "")
+    assert "no room for it" in result.err
 
 
 def test_a_device_that_is_not_here(

@@ -26,8 +26,8 @@ SECONDS_BETWEEN_LOOKS = 0.5
 STRIKES = 3
 """With so many lost workers, a batch is halved, and an output that is alone in its own given up.
 
-Three, for where workers are killed often, one batch loses two by accident. An output that ends every
-worker costs ``2 * STRIKES`` of them, and one more for each halving but the first.
+Three, for where workers are killed often, one batch loses two by accident. An output that ends
+every worker costs ``2 * STRIKES`` of them, and one more for each halving but the first.
 """
 
 
