@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 """So long it is waited where there is nothing to do but to wait for others."""
 
 STRIKES = 3
-"""With so many lost workers, a batch is halved, and an output that is alone in its own given up.
+"""With so many lost workers a batch is halved, and an output that is alone in its own given up.
 
 Three, for where workers are killed often, one batch loses two by accident. An output that ends
 every worker costs ``2 * STRIKES`` of them, and one more for each halving but the first.
