@@ -108,6 +108,8 @@ class Ray(Pool):
             _reach(address)
             ours: dict[str, Any] = {"address": address}
         else:
+            # Loopback alone, as Ray does by itself on the systems of this name.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
             # A key that nobody else knows, and that is written nowhere.
             os.environ.setdefault("RAY_AUTH_MODE", "token")
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -117,7 +119,6 @@ class Ray(Pool):
             ours = {
                 "address": "local",
                 "include_dashboard": False,
-                "_node_ip_address": "127.0.0.1",
                 "_temp_dir": self._folder.name,
             }
             if self.options.workers is not None:
@@ -189,9 +190,7 @@ def _check(address: str | None) -> None:
         return
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(
-            f"--executor-option.address: must be HOST:PORT or 'auto', not {address!r}"
-        )
+        raise UsageError(f"--executor-option.address: must be HOST:PORT or 'auto', not {address!r}")
 
 
 def _reach(address: str) -> None:
