@@ -71,7 +71,7 @@ def test_a_lost_worker_costs_nothing_and_what_ends_all_is_given_up(tmp_path: Pat
         text=True,
     )
     assert result.returncode == 3, result.stderr
-    assert "sound 3" in result.stderr
+    assert "input.samples[3]" in result.stderr
     tries = log.read_text().splitlines()
     assert tries.count("['sound 0', 'sound 1']") == 3
     assert tries.count("['sound 3']") == 3

@@ -16,7 +16,6 @@ from audiogen_core.interfaces.executor import (
     Executor,
     Finished,
     Lost,
-    Started,
     WorkersLostError,
 )
 from audiogen_core.options import PluginOptions
@@ -38,14 +37,12 @@ class Member(Protocol):
     Attributes:
         place: Which of the pool's it is, from 0; one that replaces it has the same.
         ready: Whether its model is loaded.
-        tickets: Of the batches that it has.
-        started: Of the one that it is making.
+        tickets: Of the batches that it has, in the order in which it makes them.
     """
 
     place: int
     ready: bool
     tickets: list[int]
-    started: int | None
 
     def tell(self, what: object) -> None:
         """Sends a message of `audiogen_core.executing.process`; never waits, nor fails."""
@@ -135,11 +132,8 @@ class Pool(Executor):
             case Limit(outputs):
                 self._limits.append(outputs)
             case _:
-                if isinstance(answer, Started):
-                    worker.started = answer.ticket
-                elif isinstance(answer, Finished):
+                if isinstance(answer, Finished):
                     worker.tickets.remove(answer.ticket)
-                    worker.started = None
                 yield answer
 
     def _fill(self) -> None:
@@ -159,8 +153,9 @@ class Pool(Executor):
             self._lost_in_a_row += 1
         if self._lost_in_a_row >= LOST_IN_A_ROW and not self.members:
             raise WorkersLostError(f"no worker gets ready: {cause}")
-        for ticket in worker.tickets:
-            yield Lost(ticket, ticket == worker.started, cause)
+        # It makes one after the other. That it had begun the first may have been lost with it.
+        for place, ticket in enumerate(worker.tickets):
+            yield Lost(ticket, blamed=place == 0, cause=cause)
 
     def stop(self) -> None:
         """Lets all of them end, in the midst of their work."""

@@ -98,7 +98,6 @@ class _Process:
         self.place = place
         self.ready = False
         self.tickets: list[int] = []
-        self.started: int | None = None
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, `end` closes it
         environment = dict(os.environ)
         if threads is not None:

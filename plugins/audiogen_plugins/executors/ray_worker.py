@@ -77,7 +77,6 @@ class RayWorker:
         self.placed = False
         self.ready = False
         self.tickets: list[int] = []
-        self.started: int | None = None
         self._cause = "its worker was ended"
         # Never restarted by Ray, nor is a call repeated: the run knows what is left.
         actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Actor)
