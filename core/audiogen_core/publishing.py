@@ -36,50 +36,18 @@ def publish(path: Path, write: Callable[[Path], None], folder: Path | None = Non
         OSError: The folder cannot be written.
         Exception: Whatever ``write`` raises.
     """
-    draft = Draft(folder or path.parent, write)
-    draft.place(path)
-
-
-class Draft:
-    """A file that is written and synced, and not in its place yet.
-
-    Args:
-        folder: Where it stands meanwhile.
-        write: Writes it to the path that it is given.
-
-    Raises:
-        OSError: The folder cannot be written.
-        Exception: Whatever ``write`` raises; nothing is left behind.
-    """
-
-    def __init__(self, folder: Path, write: Callable[[Path], None]) -> None:
-        name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
-        self._path = folder / name
-        # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
-        os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        try:
-            write(self._path)
-            _sync(self._path)
-        except BaseException:
-            self.drop()
-            raise
-
-    def place(self, path: Path) -> None:
-        """Puts it in its place, on the same disk, where it replaces what stands there.
-
-        Raises:
-            OSError: It cannot be put there; it is gone.
-        """
-        try:
-            self._path.replace(path)
-        except BaseException:
-            self.drop()
-            raise
-        _sync(path.parent)
-
-    def drop(self) -> None:
-        """Removes it, where it is not in its place."""
-        self._path.unlink(missing_ok=True)
+    name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
+    temporary = (folder or path.parent) / name
+    # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        write(temporary)
+        _sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
 
 
 def remove_temporaries(folder: Path, is_dead: Callable[[str], bool]) -> None:

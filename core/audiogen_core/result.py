@@ -105,8 +105,7 @@ class Result:
             self.audio.shape[-1],
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        encoded = encode(config, self.audio, self.sample_rate, path.parent, content)
-        made = encoded.place(config, job, self.sample_rate, path.parent)
+        made = encode(config, job, self.audio, self.sample_rate, path.parent, content)
         if metadata:
             planned.plugins.observers.load(SWITCHES["save_metadata"])().sample_done(made)
         return path

@@ -40,7 +40,7 @@ DOCUMENTED = {
     "autoencoder": {"oobleck"},
     "bottleneck": {"vae", "tanh"},
     "embedder": {"clap"},
-    "executor": {"local", "processes"},
+    "executor": {"local", "processes", "ray"},
 }  # fmt: skip
 
 BUILT_INS = [
