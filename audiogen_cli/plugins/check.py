@@ -53,13 +53,14 @@ def check_plugins(
 
 
 def _verdict(registry: Any, name: str) -> tuple[str, str]:
+    from audiogen_core.errors import NotInstalledError
     from audiogen_core.interfaces.encoder import EncoderUnavailableError
     from audiogen_core.registry import describe
     from audiogen_core.testing.contracts import check
 
     try:
         check(registry.kind, registry.load(name))
-    except EncoderUnavailableError as error:
+    except (EncoderUnavailableError, NotInstalledError) as error:
         return "skipped", str(error).splitlines()[0]
     except AssertionError as error:
         return "failed", " ".join(str(error).split()) or "a contract check failed"

@@ -87,6 +87,10 @@ class InputError(UsageError):
         return f"{prefix}{len(self.problems)} problems{' or more' * self.more}{lines}"
 
 
+class NotInstalledError(InputError):
+    """What an input asks for needs a package that is not installed; the message says which."""
+
+
 class UnavailableError(InputError):
     """What an input names cannot be had this time, though the input may well be right.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from audiogen_core.errors import UsageError
+from audiogen_core.errors import NotInstalledError
 from audiogen_plugins.executors.ray import Ray
 from tests.conftest import Command
 from tests.crashes import contents
@@ -164,5 +164,5 @@ def test_a_wrong_address_is_one_message(
 def test_a_missing_ray_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what brings it."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"pip install 'audiogen\[ray\]'"):
+    with pytest.raises(NotInstalledError, match=r"pip install 'audiogen\[ray\]'"):
         Ray()

@@ -39,6 +39,7 @@ def check(kind: Kind | str, plugin: type[Any]) -> None:
     Raises:
         AssertionError: A check failed; the message says what was wanted and what came.
         EncoderUnavailableError: This machine lacks what an encoder needs.
+        NotInstalledError: The plugin needs a package that is not installed.
     """
     kind = kind_named(kind) if isinstance(kind, str) else kind
     check_described(kind, plugin)

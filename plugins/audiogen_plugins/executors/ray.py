@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from audiogen_core.errors import UsageError
+from audiogen_core.errors import NotInstalledError, Problem, UsageError
 from audiogen_core.executing.pool import Member, Pool
 from audiogen_core.interfaces.executor import Event, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
@@ -69,10 +69,8 @@ class Ray(Pool):
     def __init__(self, options: PluginOptions | None = None) -> None:
         super().__init__(options)
         if importlib.util.find_spec("ray") is None:
-            raise UsageError(
-                "--executor ray: Ray is not installed: pip install 'audiogen[ray]' "
-                "(for Python before 3.14)"
-            )
+            lacking = "Ray is not installed: pip install 'audiogen[ray]' (for Python before 3.14)"
+            raise NotInstalledError(Problem("--executor ray", lacking))
         _check(self.options.address)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from audiogen_core.errors import InputError, Problem
+from audiogen_core.errors import NotInstalledError, Problem
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.options import PluginOptions
 from audiogen_core.storage.address import local_folder
@@ -26,7 +26,7 @@ class Manifest(Observer):
     it too.
 
     Raises:
-        InputError: The format's library is not installed.
+        NotInstalledError: The format's library is not installed.
     """
 
     NAME = "manifest"
@@ -43,7 +43,7 @@ class Manifest(Observer):
     def __init__(self, options: PluginOptions | None = None) -> None:
         super().__init__(options)
         if lacking := lacks(self.options.format):
-            raise InputError(Problem("", lacking))
+            raise NotInstalledError(Problem("", lacking))
         self._folder: Path | None = None
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:

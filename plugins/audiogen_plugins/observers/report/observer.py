@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audiogen_core.errors import InputError, Problem
+from audiogen_core.errors import NotInstalledError, Problem
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.options import PluginOptions
 from audiogen_core.storage.address import local_folder
@@ -25,7 +25,7 @@ class Report(Observer):
     it too. What this run makes is measured while it is at hand.
 
     Raises:
-        InputError: Pillow, which draws the pictures, is not installed.
+        NotInstalledError: Pillow, which draws the pictures, is not installed.
     """
 
     NAME = "report"
@@ -33,7 +33,7 @@ class Report(Observer):
     def __init__(self, options: PluginOptions | None = None) -> None:
         super().__init__(options)
         if lacking := pillow_lacks():
-            raise InputError(Problem("", lacking))
+            raise NotInstalledError(Problem("", lacking))
         self._folder: Path | None = None
         self._known: Known = {}
 
