@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -75,6 +76,14 @@ class Ray(Pool):
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
         self._next_look = 0.0
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:
+        """As many threads as this process computes with: only so are the files the same."""
+        import torch
+
+        del folder
+        return {"options": {"workers": 1, "cpus": torch.get_num_threads()}}
 
     def start(self, planned: Planned, observer: Observer) -> None:
         """Connects, or starts Ray, and waits for the first of the workers to load the model."""
