@@ -158,7 +158,7 @@ def _place_naively(self: Draft, path: Path) -> None:
     """Half a file stands under its name for a while, as with any file that is large enough."""
     content = self.path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    time.sleep(0.02)
+    time.sleep(0.1)
     path.write_bytes(content)
 
 
