@@ -100,7 +100,7 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
     )
     drawn = draw(batch.settings.sampler, guided, request, noise, observer.step, clean)
     observer.stage("decoding")
-    give_back()
+    give_back()  # what sampling has left is of no use to a decoder
     # One by one: the activations of a decoder are far larger than those of the network before it.
     wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]
     audio = {index: model.decode(drawn[index][None])[0].cpu().numpy() for index in wanted}
