@@ -5,10 +5,11 @@
     python benchmarks/peers.py plot FOLDER                  makes FOLDER/peers.svg of what is there
 
 All have the same random weights' shapes, steps and length, and take turns. Each is a process of its
-own: `ready` is the time from its start to its first step, `step` and `decode` are for one prompt.
-With several prompts this project makes batches, and the peers one sample after the other. What is
-shown is the median of each, and the ratio of this project's to the peer's, with the least and the
-greatest of the rounds.
+own: `ready` is the time from its start to its first step, `step` and `decode` are for one prompt,
+and `cpu` is what the whole command took of the processor, whatever else ran beside it. With several
+prompts this project makes batches, and the peers one sample after the other. What is shown is the
+median of each, and the ratio of this project's to the peer's, with the least and the greatest of
+the rounds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -130,7 +132,9 @@ def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict
     text = json.dumps({**wanted, "out": str(out), "started": started})
     command = [str(python), str(worker), str(folder / model), text]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if ended.returncode != 0:
         sys.exit(f"{side} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}")
     told: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
@@ -139,6 +143,7 @@ def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict
     calls = statistics.median(told["step"][1:] or told["step"]) * len(told["step"])
     return {
         "whole": time.time() - started,
+        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "ready": told["ready"],
         "step": calls / (wanted["steps"] * prompts),
         "decode": sum(told["decode"]) / prompts,
