@@ -130,7 +130,7 @@ def test_a_signal_amid_the_encoding_loses_nothing(
     encode = Wav.encode
 
     def interrupted(self: Wav, *arguments: Any) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(0.2)
         encode(self, *arguments)
 
