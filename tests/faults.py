@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audiogen_core.errors import EXIT_RUN_FAILED
 from audiogen_core.failures import FailureLog
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.runfolder.journal import records_of
@@ -288,11 +289,14 @@ def kill_workers(one: Round, rng: random.Random, most: int) -> int:
 
 
 def kill_nodes(one: Round, rng: random.Random, most: int) -> int:
-    """Kills the raylet, which ends a Ray on this machine; the command goes on."""
-    command = one.start()
-    faults = sum(_killed(one.nodes(), rng) for _ in _moments(one, rng, command, most))
-    one.ended(command)
-    return faults
+    """Kills the raylet, which ends a Ray on this machine; at worst the command starts again."""
+    faults = 0
+    while True:
+        command = one.start()
+        moments = _moments(one, rng, command, most - faults)
+        faults += sum(_killed(one.nodes(), rng) for _ in moments)
+        if one.ended(command) != EXIT_RUN_FAILED:
+            return faults
 
 
 def kill_commands(one: Round, rng: random.Random, most: int) -> int:
@@ -365,7 +369,7 @@ class Trial:
             one = self._round(self._executor)
             report.faults += kill(one, self._rng, faults - report.faults)
             one.look(self._expected, report, frozenset())
-            if set(one.codes) - {0, -signal.SIGKILL}:
+            if set(one.codes) - {0, EXIT_RUN_FAILED, -signal.SIGKILL}:
                 raise RuntimeError(one.said())
         return report
 

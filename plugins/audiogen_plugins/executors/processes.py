@@ -89,6 +89,7 @@ class _Process:
     ) -> None:
         self.place = place
         self.ready = False
+        self.cut_off = False
         self.tickets: list[int] = []
         environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         self._child = Child(
