@@ -58,6 +58,11 @@ class WorkList:
         """Whether nothing is left to take."""
         return self._next == len(self._batches) and not self._elsewhere
 
+    def elsewhere(self) -> int:
+        """How many of the outputs that are left others held when they were looked at."""
+        batches = (self._batches[number] for number in self._elsewhere)
+        return sum(job.index in self._left for batch in batches for job in batch.jobs)
+
     def take(self) -> Batch | None:
         """A batch, held for this process until it is `done`.
 
@@ -72,7 +77,7 @@ class WorkList:
             mine = [job for job in jobs if job.index in self._left]
             if not mine:
                 continue
-            claims = [_claim_name(job) for job in mine]
+            claims = [claim_name(job) for job in mine]
             if not self._folder.claims.claim(claims):
                 self._elsewhere.append(number)
                 continue
@@ -133,6 +138,6 @@ class WorkList:
         return self._folder.fixed_limit(digest(content)[:16], limit)
 
 
-def _claim_name(job: Job) -> str:
-    """By the file's name, for two runs may want different things under the same."""
+def claim_name(job: Job) -> str:
+    """What an output is claimed by: its file, for two runs may want different things there."""
     return hashlib.sha256(same_name(job.stem).encode()).hexdigest()[:32]

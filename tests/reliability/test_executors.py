@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,31 +24,9 @@ from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.executors.processes import Processes
 from tests.conftest import Command, local_model
 from tests.crashes import contents
+from tests.faults import batches_begun, spy, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-
-POISON = """
-import os, signal, sys
-from pathlib import Path
-
-if "audiogen_core.executing" in sys.orig_argv:
-    from audiogen_core import making
-
-    make_audio = making.make_audio
-
-    def deadly(model, batch, observer):
-        prompts = [job.values["prompt"] for job in batch.jobs]
-        log = Path(os.environ["AUDIOGEN_TEST_LOG"])
-        with log.open("a") as file:
-            file.write(f"{prompts}\\n")
-        if "sound 0" in prompts and log.read_text().count("sound 0") <= 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "sound 3" in prompts:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        return make_audio(model, batch, observer)
-
-    making.make_audio = deadly
-"""
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +67,8 @@ def test_what_ends_its_worker_is_found_and_given_up(
 
     The batch of the other is made in the end as if nothing had been: with the same bits.
     """
-    (tmp_path / "sitecustomize.py").write_text(POISON)
-    log = tmp_path / "log"
-    monkeypatch.setenv("AUDIOGEN_TEST_LOG", str(log))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+    for name, value in spy(tmp_path, {"sound 0": 2, "sound 3": 100}).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
     outcome = made(model, sections(tmp_path / "out", 6), Processes(Processes.Options(workers=2)))
     assert [(job.stem, cause) for job, cause in outcome.failures] == [
@@ -103,11 +77,11 @@ def test_what_ends_its_worker_is_found_and_given_up(
     assert len(outcome.written) == len(set(outcome.written)) == 5
     assert [one["name"] for one in FailureLog(tmp_path / "out").records()] == ["sound 3"]
     # What is lost is made again as it was, and after three times in halves.
-    tries = log.read_text().splitlines()
-    assert tries.count("['sound 0', 'sound 1']") == 3
-    assert tries.count("['sound 2', 'sound 3']") == 3
-    assert tries.count("['sound 2']") == 1
-    assert tries.count("['sound 3']") == 3
+    tries = [prompts for _, prompts in batches_begun(tmp_path / "log")]
+    assert tries.count(("sound 0", "sound 1")) == 3
+    assert tries.count(("sound 2", "sound 3")) == 3
+    assert tries.count(("sound 2",)) == 1
+    assert tries.count(("sound 3",)) == 3
     assert made(model, sections(tmp_path / "alone", 6)).failures == []
     found, expected = contents(tmp_path / "out"), contents(tmp_path / "alone")
     for number in (0, 1, 4, 5):
@@ -119,15 +93,6 @@ def workers_of(pid: int) -> list[int]:
     """The processes that a process has started."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(one) for one in found]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Waits, for minutes on a slow machine."""
-    for _ in range(6000):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it has not come to it")
 
 
 @pytest.mark.slow

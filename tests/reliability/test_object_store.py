@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.conftest import Command, audiogen_process, local_model
+from tests.crashes import contents
+from tests.faults import batches_begun, spy
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -235,23 +238,32 @@ def s3_do(environment: dict[str, str], what: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_killed_run_leaves_whole_objects_in_s3(
-    arguments: Callable[..., list[Any]], s3: dict[str, str], tmp_path: Path
+def test_killed_workers_and_runs_leave_whole_objects_in_s3(
+    audiogen: Command, arguments: Callable[..., list[Any]], s3: dict[str, str], tmp_path: Path
 ) -> None:
-    """After SIGKILL all metadata there belongs to whole audio; another machine ends the run."""
-    call = [*arguments("s3://bucket/sounds"), "--max-batch", "1"]
+    """After SIGKILL all metadata there belongs to whole audio; another machine ends the run.
+
+    A worker that dies is replaced; in the end all objects are those of a run that nothing disturbs.
+    """
+    call = [*arguments("s3://bucket/sounds"), "--max-batch", "1", "--set", "generation.seed=1"]
+    workers = ["--executor", "processes", "--executor-option", "workers=1"]
+    spied = spy(tmp_path, {"snare": 1}, pause=1.0)
+    spied["OMP_NUM_THREADS"] = str(torch.get_num_threads())
     killed = subprocess.Popen(
-        [sys.executable, "-m", "audiogen_cli", *map(str, call)],
+        [sys.executable, "-m", "audiogen_cli", *map(str, call), *workers],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **s3, "XDG_CACHE_HOME": str(tmp_path / "one")},
+        env={**os.environ, **s3, **spied, "XDG_CACHE_HOME": str(tmp_path / "one")},
     )
     assert killed.stdout is not None
-    first = killed.stdout.readline()
+    first, second = killed.stdout.readline(), killed.stdout.readline()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     killed.stdout.close()
-    assert first == b"s3://bucket/sounds/kick.wav\n"
+    assert (first, second) == (b"s3://bucket/sounds/kick.wav\n", b"s3://bucket/sounds/snare.wav\n")
+    begun = batches_begun(tmp_path / "log")
+    assert [prompts for _, prompts in begun[:3]] == [("kick",), ("snare",), ("snare",)]
+    assert begun[1][0] != begun[2][0]
     everything = "store.cat(store.find('bucket/sounds'))"
     before = s3_do(s3, everything)
     whole = [path for path in before if path.endswith(".json")]
@@ -261,12 +273,15 @@ def test_a_killed_run_leaves_whole_objects_in_s3(
         assert len(bytes.fromhex(before[path.replace(".json", ".wav")])) == size
     went_on = audiogen_process(*call, **s3, XDG_CACHE_HOME=str(tmp_path / "two"))
     assert went_on.code == 0, went_on.err
+    assert "kick" not in went_on.out
     after = s3_do(s3, everything)
-    names = {f"bucket/sounds/{one['prompt']}.{end}" for one in SAMPLES for end in ("wav", "json")}
-    assert set(after) == names | {"bucket/sounds/.audiogen/seeds"}
-    assert {path: after[path] for path in before if path.replace(".wav", ".json") in whole} == {
-        path: before[path] for path in before if path.replace(".wav", ".json") in whole
-    }
+    del after["bucket/sounds/.audiogen/seeds"]
+    assert audiogen(*call, "--out", tmp_path / "alone").code == 0
+    expected = contents(tmp_path / "alone")
+    assert {
+        path.rpartition("/")[2]: bytes.fromhex(data) for path, data in after.items()
+    } == expected
+    assert all(after[path] == before[path] for path in before if path in whole)
 
 
 def test_a_key_is_made_once_in_s3(s3: dict[str, str]) -> None:

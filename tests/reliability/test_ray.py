@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,25 @@ from audiogen_core.errors import NotInstalledError
 from audiogen_plugins.executors.ray import Ray
 from tests.conftest import Command
 from tests.crashes import contents
-from tests.reliability.test_executors import POISON, wait_until
+from tests.faults import MARK, batches_begun, marked, raylets, spy, wait_until
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None or not Path("/proc/self/task").exists(),
     reason="needs Ray, and /proc",
 )
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+print(cluster.address, flush=True)
+sys.stdin.readline()
+node = cluster.add_node(num_cpus=1)
+sys.stdin.readline()
+cluster.remove_node(node, allow_graceful=False)
+sys.stdin.readline()
+cluster.shutdown()
+"""
 RAY = ["--executor", "ray", "--executor-option", "workers=2"]
 
 
@@ -54,27 +69,19 @@ def written(folder: Path, outputs: int, steps: int) -> Path:
 @pytest.mark.slow
 def test_a_lost_worker_costs_nothing_and_what_ends_all_is_given_up(tmp_path: Path) -> None:
     """One output ends every worker, another one two: only the first is not made."""
-    poison = POISON.replace(
-        '"audiogen_core.executing" in sys.orig_argv',
-        'any("default_worker" in one for one in sys.orig_argv)',
-    )
-    # Ray's workers have other uses before they import the package.
-    (tmp_path / "sitecustomize.py").write_text(poison)
-    log = tmp_path / "log"
     config = written(tmp_path, 6, steps=2)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     result = subprocess.run(
         generate(config, "--out", str(tmp_path / "ray"), *RAY),
-        env={**environment, "PYTHONPATH": path, "AUDIOGEN_TEST_LOG": str(log)},
+        env={**environment, **spy(tmp_path, {"sound 0": 2, "sound 3": 100})},
         capture_output=True,
         text=True,
     )
     assert result.returncode == 3, result.stderr
     assert "input.samples[3]" in result.stderr
-    tries = log.read_text().splitlines()
-    assert tries.count("['sound 0', 'sound 1']") == 3
-    assert tries.count("['sound 3']") == 3
+    tries = [prompts for _, prompts in batches_begun(tmp_path / "log")]
+    assert tries.count(("sound 0", "sound 1")) == 3
+    assert tries.count(("sound 3",)) == 3
     alone = subprocess.run(
         generate(config, "--out", str(tmp_path / "alone")), env=environment, capture_output=True
     )
@@ -86,60 +93,116 @@ def test_a_lost_worker_costs_nothing_and_what_ends_all_is_given_up(tmp_path: Pat
         assert found[name] == expected[name], name
 
 
-def with_variable(value: str) -> list[int]:
-    """The processes that have a variable of this value, in their environment."""
-    return [
-        int(one.parent.name)
-        for one in Path("/proc").glob("[0-9]*/environ")
-        if f"AUDIOGEN_TEST_MARK={value}\0" in read(one)
-    ]
-
-
-def read(path: Path) -> str:
-    """What a file of a process holds that may have ended."""
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
 @needs_ray
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda one: one.name)
 def test_ray_ends_with_the_command(tmp_path: Path, number: signal.Signals) -> None:
-    """No process of it is left, and what was written is whole."""
+    """No process and no file of Ray is left; a Ray that is lost before is started anew."""
     config = written(tmp_path, 400, steps=20)
     mark = str(tmp_path)
+    # Ray's sockets need a short path.
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))
     command = subprocess.Popen(
-        generate(config, "--out", str(tmp_path / "out"), *RAY),
+        generate(config, "--out", str(tmp_path / "out"), *RAY[:-1], "workers=1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={
             **os.environ,
             "OMP_NUM_THREADS": "1",
-            "AUDIOGEN_TEST_MARK": mark,
-            "TMPDIR": "/tmp",  # noqa: S108, Ray's sockets need a short path
+            MARK: mark,
+            "TMPDIR": str(temporary),
         },
     )
     assert command.stdout is not None
     for _ in range(3):
         assert command.stdout.readline()
-    assert len(with_variable(mark)) > 3
+    assert len(marked(mark)) > 3
+    if number is signal.SIGTERM:
+        os.kill(raylets(mark)[0], signal.SIGKILL)
+        for _ in range(5):  # four may have been on their way
+            assert command.stdout.readline()
+        assert raylets(mark)
     command.send_signal(number)
     _, errors = command.communicate(timeout=300)
-    wait_until(lambda: not with_variable(mark))
+    wait_until(lambda: not marked(mark))
+    assert not list(temporary.iterdir())
+    temporary.rmdir()
     count = len(list((tmp_path / "out").glob("*.wav")))
     assert 0 < count < 400
     if number is signal.SIGTERM:
         assert command.returncode == 130
         assert f"interrupted: {count} written, {400 - count} left" in errors
+        assert "note: Ray has ended" in errors
         again = subprocess.run(
             generate(written(tmp_path, count + 2, steps=20), "--out", str(tmp_path / "out")),
             capture_output=True,
         )
         assert again.returncode == 0
         assert len(list((tmp_path / "out").glob("*.wav"))) >= count + 2
+
+
+@needs_ray
+@pytest.mark.slow
+def test_nodes_come_and_go(tmp_path: Path) -> None:
+    """A new node of a cluster gets a worker, and what a lost one was making is made elsewhere."""
+    temporary = Path(tempfile.mkdtemp(dir="/tmp"))
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "TMPDIR": str(temporary),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0123456789abcdef" * 4,
+    }
+    cluster = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, **spy(tmp_path, pause=1.0)},
+    )
+    assert cluster.stdin is not None
+    assert cluster.stdout is not None
+
+    def change() -> None:
+        print(file=cluster.stdin, flush=True)
+
+    def begun() -> dict[int, tuple[str, ...]]:
+        """The last batch of each worker."""
+        return dict(batches_begun(tmp_path / "log"))
+
+    address = cluster.stdout.readline().strip()
+    ray = ["--executor", "ray", "--executor-option", f"address={address}"]
+    out = tmp_path / "out"
+    command = subprocess.Popen(
+        generate(written(tmp_path, 2000, steps=2), *ray, "--out", str(out)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    wait_until(lambda: len(begun()) == 1)
+    (first,) = begun()
+    change()
+    wait_until(lambda: len(begun()) == 2)
+    change()
+    (second,) = begun().keys() - {first}
+    wait_until(lambda: not Path(f"/proc/{second}").exists())
+    wait_until(lambda: all((out / f"{one}.wav").exists() for one in begun()[second]))
+    command.terminate()
+    _, errors = command.communicate(timeout=300)
+    assert command.returncode == 130, errors
+    none = subprocess.run(
+        generate(written(tmp_path, 1, steps=2), *ray, "--executor-option", "cpus=2"),
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    cluster.communicate("\n", timeout=300)
+    shutil.rmtree(temporary)
+    assert none.returncode == 2
+    assert "no node of the cluster has room for a worker, which needs 2 CPUs" in none.stderr
 
 
 @needs_ray

@@ -65,9 +65,12 @@ def test_a_run_with_nothing_to_make_clears_up_after_one_that_was_killed(
     killed = re.sub(r"-\d+-", f"-{2**22 + 1}-", this_worker())  # beyond the numbers of processes
     (out / f".audiogen-{killed}-0123456789abcdef.part").write_bytes(b"RIFF")
     (out / ".audiogen" / f"{killed}.alive").touch()
+    (out / ".audiogen" / f"{'0' * 32}.0.claim").write_text(killed)
     assert generate(input=samples("kick")).code == 0
     assert contents(out) == before
-    assert not list((out / ".audiogen").glob("*.alive"))
+    assert not [
+        path for path in (out / ".audiogen").iterdir() if path.suffix in {".alive", ".claim"}
+    ]
 
 
 @pytest.mark.parametrize("ending", [".json", ".wav"])

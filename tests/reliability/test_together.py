@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
+from audiogen_core.config import parse_config
+from audiogen_core.executing import dispatch
+from audiogen_core.interfaces.observer import Observer
+from audiogen_core.models.source import LocalSource
+from audiogen_core.pipeline import run
+from audiogen_core.plugin_manager import installed_plugins
+from audiogen_core.prepare import Request
+from audiogen_core.runfolder.claims import Claims
+from audiogen_core.worklist import claim_name
 from tests.conftest import report_of
 
 pytestmark = [
@@ -72,3 +86,49 @@ def test_the_work_of_killed_processes_is_taken_over() -> None:
     assert report["files"] == 240
     assert report["same"]
     assert report["made"] <= 120 + 2 * 10  # type: ignore[operator]
+
+
+class Waits(Observer):
+    """Does something as soon as a run says that it waits.
+
+    Args:
+        then: What.
+    """
+
+    NAME = "waits"
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self._then = then
+
+    def stage(self, what: str) -> None:
+        """Keeps what is said of waiting."""
+        if what.startswith("waiting"):
+            self.said.append(what)
+            self._then()
+
+
+def test_a_run_says_that_it_waits_for_another(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, with how many outputs; and it makes those that the other has let go of."""
+    monkeypatch.setattr(dispatch, "SECONDS_UNTIL_SAID", 0.0)
+    sections: dict[str, Any] = {
+        "generation": {"steps": 1, "seed": 1},
+        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
+        "input": {"type": "config", "samples": [{"prompt": one} for one in "abc"]},
+        "output": {"output_dir": str(tmp_path / "out"), "file_naming": "prompt"},
+    }
+    hidden = tmp_path / "out" / ".audiogen"
+    hidden.mkdir(parents=True)
+    others = Claims(hidden)
+    names = [claim_name(SimpleNamespace(stem=stem)) for stem in "ab"]
+    assert others.claim(names)
+    plugins = installed_plugins()
+    source = LocalSource(tiny_model / "model_config.json", tiny_model / "model.safetensors")
+    request = Request(parse_config(sections, plugins), source, torch.device("cpu"), max_batch=1)
+    observer = Waits(lambda: others.release(names))
+    outcome = run(request, plugins, [observer])
+    assert observer.said == ["waiting for 2 outputs that another run is making"]
+    assert [path.stem for path in outcome.written] == ["c", "a", "b"]

@@ -23,6 +23,9 @@ from audiogen_core.worklist import WorkList
 SECONDS_BETWEEN_LOOKS = 0.5
 """So long it is waited where there is nothing to do but to wait for others."""
 
+SECONDS_UNTIL_SAID = 6.0
+"""After so long it is said that others are waited for."""
+
 STRIKES = 3
 """With so many lost workers a batch is halved, and an output that is alone in its own given up.
 
@@ -84,6 +87,8 @@ class Dispatch:
         self._tickets = count()
         self._running: dict[int, _Task] = {}
         self._again: deque[_Task] = deque()
+        self._idle_since: float | None = None
+        self._said = False
 
     def outputs(self) -> Iterator[Part | None]:
         """Every output that is left, as it is made, and now and then None, meanwhile.
@@ -95,13 +100,24 @@ class Dispatch:
         while True:
             self._submit()
             if self._running or self._again:
+                self._idle_since = None
                 for event in self._executor.events(SECONDS_BETWEEN_LOOKS):
                     yield from self._hear(event)
             elif self._work.over:
                 return
             else:
-                time.sleep(SECONDS_BETWEEN_LOOKS)  # other processes hold what is left
+                self._wait_for_others()
             yield None
+
+    def _wait_for_others(self) -> None:
+        """Lets other processes go on, which hold all that is left; says so once, after a while."""
+        if self._idle_since is None:
+            self._idle_since, self._said = time.monotonic(), False
+        elif not self._said and time.monotonic() >= self._idle_since + SECONDS_UNTIL_SAID:
+            self._said, number = True, self._work.elsewhere()
+            what = f"{number} output{'s' * (number != 1)}"
+            self._observer.stage(f"waiting for {what} that another run is making")
+        time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _submit(self) -> None:
         while self._executor.room() > 0 and (task := self._next()) is not None:

@@ -37,11 +37,13 @@ class Member(Protocol):
     Attributes:
         place: Which of the pool's it is, from 0; one that replaces it has the same.
         ready: Whether its model is loaded.
+        cut_off: Whether it has ended through no fault of its own: another need not end too.
         tickets: Of the batches that it has, in the order in which it makes them.
     """
 
     place: int
     ready: bool
+    cut_off: bool
     tickets: list[int]
 
     def tell(self, what: object) -> None:
@@ -149,7 +151,7 @@ class Pool(Executor):
         """Tells what a worker had that has ended."""
         cause = worker.end()
         self.members.remove(worker)
-        if not worker.ready:
+        if not (worker.ready or worker.cut_off):
             self._lost_in_a_row += 1
         if self._lost_in_a_row >= LOST_IN_A_ROW and not self.members:
             raise WorkersLostError(f"no worker gets ready: {cause}")

@@ -8,7 +8,6 @@ does, whatever it is doing: so it never outlives whoever has started it.
 from __future__ import annotations
 
 import os
-import pickle
 import queue
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import IO, Any
 
 from audiogen_core.batching import Batch
 from audiogen_core.errors import EXIT_RUN_FAILED, AudiogenError
+from audiogen_core.executing.pickles import output_for_answers, received, send
 from audiogen_core.executing.worker import Assignment, Worker
 from audiogen_core.interfaces.executor import Event, Finished, Made, Started
 from audiogen_core.registry import describe
@@ -51,25 +51,6 @@ class Limit:
 
 Answer = Ready | Refused | Limit | Event
 """What a worker writes."""
-
-
-def send(stream: IO[bytes], what: object) -> None:
-    """Writes an object.
-
-    Raises:
-        OSError: Nobody reads it.
-    """
-    pickle.dump(what, stream, pickle.HIGHEST_PROTOCOL)
-    stream.flush()
-
-
-def received(stream: IO[bytes]) -> Iterator[Any]:
-    """The objects that the other end has written, until it is gone."""
-    while True:
-        try:
-            yield pickle.load(stream)  # noqa: S301, both ends are one program
-        except (EOFError, OSError, pickle.UnpicklingError):
-            return
 
 
 def work(messages: Iterator[Any]) -> Iterator[Answer]:
@@ -109,8 +90,6 @@ def _inbox(stream: IO[bytes]) -> Iterator[Any]:
 
 def main() -> None:
     """Works until the standard input ends."""
-    # What libraries print must not get between the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    answers = output_for_answers()
     for answer in work(_inbox(sys.stdin.buffer)):
         send(answers, answer)

@@ -48,6 +48,12 @@ class Claims:
             for path in sorted(self._all(identity), key=_number, reverse=True):
                 path.unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Removes those of processes that have died, by claiming what they had."""
+        for identity in {path.name.partition(".")[0] for path in self._folder.glob(f"*{ENDING}")}:
+            if self._claim(identity):
+                self.release([identity])
+
     def _claim(self, identity: str) -> bool:
         for number in count():
             path = self._folder / f"{identity}.{number}{ENDING}"

@@ -211,6 +211,7 @@ class OpenFolder:
             path.unlink(missing_ok=True)
         remove_temporaries(self.folder.path, is_dead)
         remove_unfinished(hidden, is_dead)
+        self.claims.clear()
         # Last of all: as long as it is there, whoever comes knows that something may be left over.
         for path in hidden.glob(f"*{ALIVE}"):
             if is_dead(path.name.removesuffix(ALIVE)):

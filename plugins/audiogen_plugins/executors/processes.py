@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from audiogen_core.executing.child import Child
 from audiogen_core.executing.pool import Member, Pool
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.options import PluginOptions
@@ -21,9 +16,6 @@ if TYPE_CHECKING:
     from audiogen_core.executing.process import Answer
     from audiogen_core.executing.worker import Assignment
     from audiogen_core.prepare import Planned
-
-SECONDS_TO_END = 5.0
-"""A worker ends at once when its input does; one that cannot is killed."""
 
 
 class Processes(Pool):
@@ -97,68 +89,22 @@ class _Process:
     ) -> None:
         self.place = place
         self.ready = False
+        self.cut_off = False
         self.tickets: list[int] = []
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, `end` closes it
-        environment = dict(os.environ)
-        if threads is not None:
-            environment["OMP_NUM_THREADS"] = str(threads)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "audiogen_core.executing"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=environment,
-            # Ctrl-C is for the command, which ends its workers itself.
-            start_new_session=True,
+        environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+        self._child = Child(
+            "audiogen_core.executing", environment, lambda answer: hear(self, answer)
         )
-        self._thread = threading.Thread(target=self._listen, args=(hear,), daemon=True)
-        self._thread.start()
         self.tell(assignment)
 
     def tell(self, what: object) -> None:
-        """Sends something; where the worker has ended, that is heard of in its turn."""
-        from audiogen_core.executing.process import send
-
-        try:
-            send(self._input, what)
-        except OSError:
-            return
-
-    @property
-    def _input(self) -> IO[bytes]:
-        assert self._process.stdin is not None  # noqa: S101, it is a pipe
-        return self._process.stdin
-
-    def _listen(self, hear: Callable[[_Process, Answer | None], None]) -> None:
-        from audiogen_core.executing.process import received
-
-        assert self._process.stdout is not None  # noqa: S101, it is a pipe
-        try:
-            with self._process.stdout as answers:
-                for answer in received(answers):
-                    hear(self, answer)
-        finally:
-            hear(self, None)
+        """Sends something."""
+        self._child.tell(what)
 
     def close(self) -> None:
         """Lets it end."""
-        try:
-            self._input.close()
-        except OSError:
-            return  # it has ended, and did not read all
+        self._child.close()
 
     def end(self) -> str:
         """Waits for its end, and says what is known of it."""
-        self.close()
-        try:
-            code = self._process.wait(SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._thread.join()
-        with self._errors as errors:
-            errors.seek(0)
-            lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        last = f": {lines[-1]}" if lines and code > 0 else ""
-        return f"the worker ended with {how}{last}"
+        return f"the worker {self._child.end()}"

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import secrets
-import signal
 import socket
-import sys
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from audiogen_core.errors import NotInstalledError, Problem, UsageError
-from audiogen_core.executing.pool import Member, Pool
+from audiogen_core.executing.pool import LOST_IN_A_ROW, Member, Pool
 from audiogen_core.interfaces.executor import Event, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.interrupts import STOPS
 from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
     from audiogen_core.prepare import Planned
+    from audiogen_plugins.executors.ray_connection import Connection
 
 SECONDS_FOR_ROOM = 300.0
 """So long it is borne that no worker runs: room may come, and Python may start slowly."""
 
-SECONDS_BETWEEN_LOOKS = 5.0
-"""So often it is looked whether the cluster has grown."""
+SECONDS_UNTIL_SAID = 10.0
+"""After so many without a worker that runs, it is said what is waited for."""
 
 SECONDS_TO_CONNECT = 10.0
 
@@ -73,9 +66,8 @@ class Ray(Pool):
             lacking = "Ray is not installed: pip install 'audiogen[ray]' (for Python before 3.14)"
             raise NotInstalledError(Problem("--executor ray", lacking))
         _check(self.options.address)
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._count = 0
-        self._next_look = 0.0
+        self._connection: Connection | None = None
+        self._ends_in_a_row = 0
 
     @classmethod
     def contract_example(cls, folder: Path) -> dict[str, Any]:
@@ -98,83 +90,100 @@ class Ray(Pool):
         # Once, and with a display; workers on this machine find them there.
         observer.stage("getting the weights")
         planned.request.source.checkpoint(observer.downloaded)
+        self._observer = observer
         observer.stage("starting Ray" if self.options.address is None else "connecting to Ray")
         self._connect()
-        self._placed = time.monotonic()
-        if self.options.address is None and not self.wanted():
-            raise UsageError(f"--executor ray: this machine has no room for {self._worker()}")
+        if not self._room():
+            where = "this machine" if self.options.address is None else "no node of the cluster"
+            has = "has no room" if self.options.address is None else "has room"
+            raise UsageError(f"--executor ray: {where} {has} for {self._worker()}")
         observer.stage("starting workers")
         self.wait_for_one()
 
-    def _connect(self) -> None:
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL"}
-        address = self.options.address
-        # Read by Ray when it is imported.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    def _connect(self) -> Connection:
+        """Connects to a cluster, or starts a Ray of our own.
+
+        Raises:
+            UsageError: That is not possible.
+        """
+        from audiogen_plugins.executors.ray_connection import Connection
+        from audiogen_plugins.executors.ray_messages import Cluster
+
+        address, workers = self.options.address, self.options.workers
         if address is not None:
             _reach(address)
-            ours: dict[str, Any] = {"address": address}
-        else:
-            # Loopback alone, as Ray does by itself on the systems of this name.
-            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-            # A key that nobody else knows, and that is written nowhere.
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-            self._folder = tempfile.TemporaryDirectory(
-                prefix="audiogen-ray-", ignore_cleanup_errors=True
-            )
-            ours = {
-                "address": "local",
-                "include_dashboard": False,
-                "_temp_dir": self._folder.name,
-            }
-            if self.options.workers is not None:
-                ours["num_cpus"] = self.options.workers * self.options.cpus
-        with _our_handlers():
-            import ray
+        room = None if workers is None else workers * self.options.cpus
+        connection = Connection(Cluster(address, room, self.options.cpus, self._gpus))
+        self._connection = connection
+        if (cause := connection.wait()) is not None:
+            what = "Ray does not start" if address is None else f"no Ray cluster at {address!r}"
+            raise UsageError(f"--executor ray: {what}: {cause}")
+        self._placed, self._said = time.monotonic(), False
+        return connection
 
-            if ray.is_initialized():
-                raise UsageError("--executor ray: this process is connected to Ray already")
+    def _connect_again(self) -> Connection:
+        """Connects where Ray has ended: a node may be back, and a Ray of our own starts anew.
+
+        Raises:
+            WorkersLostError: That is not possible, or was done too often.
+        """
+        how = "is started" if self.options.address is None else "is looked for"
+        cause = "it ends before a worker gets ready, again and again"
+        self._ends_in_a_row += 1
+        while self._ends_in_a_row < LOST_IN_A_ROW:
+            self._observer.note(f"Ray has ended, and {how} again")
+            self._end()
             try:
-                ray.init(**quiet, **ours)
-            except Exception as error:
-                what = "Ray does not start" if address is None else f"no Ray cluster at {address!r}"
-                raise UsageError(f"--executor ray: {what}: {_first_line(error)}") from error
+                return self._connect()
+            except UsageError as error:
+                cause = str(error).removeprefix("--executor ray: ")
+                self._ends_in_a_row += 1
+        raise WorkersLostError(f"Ray has ended: {cause}")
 
     def wanted(self) -> int:
         """As many as were asked for, or as the nodes that are alive have room for in all."""
-        if self.options.workers is not None:
-            return self.options.workers
-        if time.monotonic() >= self._next_look:
-            import ray
+        return self.options.workers or self._room()
 
-            self._next_look = time.monotonic() + SECONDS_BETWEEN_LOOKS
-            nodes = [one["Resources"] for one in ray.nodes() if one["Alive"]]
-            self._count = sum(self._room_of(one) for one in nodes)
-        return self._count
+    def _room(self) -> int:
+        nodes = [] if self._connection is None else self._connection.nodes
+        return sum(self._room_of(one) for one in nodes)
 
     def _room_of(self, resources: dict[str, float]) -> int:
         room = int(resources.get("CPU", 0) // self.options.cpus)
         return min(room, int(resources.get("GPU", 0))) if self._gpus else room
 
     def member(self, place: int) -> Member:
-        """Asks for an actor; Ray finds it a place."""
-        from audiogen_plugins.executors.ray_worker import RayWorker
+        """Asks for an actor, which Ray finds a place; where Ray has ended, it is started anew.
 
-        return RayWorker(place, self._assignment, self.options.cpus, self._gpus, self.hear)
+        Raises:
+            WorkersLostError: There is no Ray any more.
+        """
+        from audiogen_plugins.executors.ray_connection import RayWorker
+
+        connection = self._connection
+        if connection is None or connection.over:
+            connection = self._connect_again()
+        worker = RayWorker(place, connection, self.hear)
+        worker.tell(self._assignment)
+        return worker
 
     def events(self, seconds: float) -> Iterator[Event]:
         """What workers have said; workers come and go with the nodes of the cluster."""
-        from audiogen_plugins.executors.ray_worker import RayWorker
+        from audiogen_plugins.executors.ray_connection import RayWorker
 
         yield from super().events(seconds)
+        if any(one.ready for one in self.members):
+            self._ends_in_a_row = 0
         if any(isinstance(one, RayWorker) and one.placed for one in self.members):
-            self._placed = time.monotonic()
+            self._placed, self._said = time.monotonic(), False
         elif time.monotonic() > self._placed + SECONDS_FOR_ROOM:
             raise WorkersLostError(
                 f"the Ray cluster has no room for {self._worker()}: none has started for "
                 f"{SECONDS_FOR_ROOM:.0f} s"
             )
+        elif not self._said and time.monotonic() > self._placed + SECONDS_UNTIL_SAID:
+            self._said = True
+            self._observer.stage(f"waiting for Ray to start {self._worker()}")
 
     def _worker(self) -> str:
         cpus = f"{self.options.cpus} CPU{'s' * (self.options.cpus != 1)}"
@@ -182,13 +191,13 @@ class Ray(Pool):
 
     def stop(self) -> None:
         """Ends our workers; a Ray of our own ends too, and a cluster stays as it was."""
+        self._end()
         super().stop()
-        if "ray" in sys.modules:
-            import ray
 
-            ray.shutdown()
-        if self._folder is not None:
-            self._folder.cleanup()
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.end()
+            self._connection = None
 
 
 def _check(address: str | None) -> None:
@@ -209,29 +218,3 @@ def _reach(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), SECONDS_TO_CONNECT).close()
     except OSError as error:
         raise UsageError(f"--executor ray: no Ray cluster at {address!r}: {error}") from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-@contextmanager
-def _our_handlers() -> Iterator[None]:
-    """Keeps the signals as they are: Ray puts a handler of its own, which exits, for SIGTERM.
-
-    Raises:
-        KeyboardInterrupt: A signal has come to that handler meanwhile.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in STOPS}
-    try:
-        yield
-    except SystemExit:
-        raise KeyboardInterrupt from None
-    finally:
-        if signal.getsignal(signal.SIGINT) is before[signal.SIGINT]:  # else one of ours has come
-            for number, handler in before.items():
-                signal.signal(number, handler)
