@@ -1,11 +1,15 @@
 """Measures this project beside the reference implementation and diffusers, in one run.
 
     python benchmarks/peers.py make FOLDER --model open     environments, weights: 12 GB, 10 minutes
-    python benchmarks/peers.py run FOLDER --model open      measures, and writes FOLDER/results.json
+    python benchmarks/peers.py run FOLDER --model open      measures, and writes FOLDER/open-1.json
+    python benchmarks/peers.py plot FOLDER                  makes FOLDER/peers.svg of what is there
 
 All have the same random weights' shapes, steps and length, and take turns. Each is a process of its
-own: `ready` is the time from its start to its first step. What is shown is the median of each, and
-the ratio of this project's to the peer's, with the least and the greatest of the rounds.
+own: `ready` is the time from its start to its first step, `step` and `decode` are for one prompt,
+and `cpu` is what the whole command took of the processor, whatever else ran beside it. With several
+prompts this project makes batches, and the peers one sample after the other. What is shown is the
+median of each, and the ratio of this project's to the peer's, with the least and the greatest of
+the rounds.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shutil
 import statistics
 import subprocess
@@ -127,19 +132,41 @@ def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict
     text = json.dumps({**wanted, "out": str(out), "started": started})
     command = [str(python), str(worker), str(folder / model), text]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if ended.returncode != 0:
         sys.exit(f"{side} failed:\n{ended.stdout[-2000:]}\n{ended.stderr[-4000:]}")
     told: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+    prompts = len(wanted["prompts"])
     # The first step also warms up, as every run does; the later ones are the rule.
-    steps = told["step"][1:] or told["step"]
+    calls = statistics.median(told["step"][1:] or told["step"]) * len(told["step"])
     return {
         "whole": time.time() - started,
+        "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "ready": told["ready"],
-        "step": statistics.median(steps),
-        "decode": sum(told["decode"]) / len(wanted["prompts"]),
+        "step": calls / (wanted["steps"] * prompts),
+        "decode": sum(told["decode"]) / prompts,
         "peak_gib": told["peak_gib"],
     }
+
+
+def run(
+    folder: Path, model: str, sides: Sequence[str], wanted: dict[str, Any], rounds: int
+) -> None:
+    """Measures all sides in turns; writes what came of it, and prints the table."""
+    results: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    loads = [os.getloadavg()[0]]
+    for number in range(rounds):
+        for side in sides if number % 2 == 0 else sides[::-1]:
+            results[side].append(measure(folder, model, side, wanted))
+            loads.append(os.getloadavg()[0])
+            print(side, json.dumps(results[side][-1]), flush=True)
+    machine = {"machine": platform.processor(), "loads": loads}
+    report = {**machine, "model": model, **wanted, "results": results}
+    path = folder / f"{model}-{len(wanted['prompts'])}.json"
+    path.write_text(json.dumps(report, indent=2), encoding="utf-8")
+    print(table(results))
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -163,17 +190,67 @@ def _median(results: list[dict[str, Any]], key: str) -> float:
     return float(statistics.median(one[key] for one in results))
 
 
+TITLES = {
+    "whole": "the whole command, s",
+    "ready": "start to first step, s",
+    "step": "a step, s",
+    "decode": "decoding, s",
+    "peak_gib": "peak memory, GiB",
+}
+COLOURS = {"ours": "#0b6e8a", "reference": "#b9b9b9", "diffusers": "#d9c9a3"}
+
+
+def plot(folder: Path) -> None:
+    """Bars of everything that was measured: a row for each model and number of prompts."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    paths = sorted(
+        (path for model in CONFIGS for path in folder.glob(f"{model}-*.json")),
+        key=lambda path: (path.stem.partition("-")[0], int(path.stem.partition("-")[2])),
+    )
+    if not paths:
+        sys.exit(f"{folder} holds no results: they are what 'run' writes")
+    # Text stays text, which is small, and two runs make the same file.
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "peers", "font.size": 8})
+    figure = Figure(figsize=(9.5, 0.5 + 1.1 * len(paths)), layout="constrained")
+    rows = figure.subplots(len(paths), len(TITLES), squeeze=False)
+    for panel, title in zip(rows[0], TITLES.values(), strict=True):
+        panel.set_title(title, fontsize=8)
+    for path, row in zip(paths, rows, strict=True):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        sides = list(report["results"])[::-1]
+        for panel, key in zip(row, TITLES, strict=True):
+            values = [_median(report["results"][side], key) for side in sides]
+            bars = panel.barh(sides, values, color=[COLOURS[side] for side in sides])
+            panel.bar_label(bars, fmt="%.3g", padding=2)
+            panel.set_xlim(0, 1.3 * max(values))
+            panel.spines[["top", "right", "bottom"]].set_visible(False)
+            panel.tick_params(left=False, bottom=False, labelbottom=False)
+            panel.tick_params(labelleft=panel is row[0])
+        prompts = len(report["prompts"])
+        row[0].set_ylabel(f"{report['model']}, {prompts} prompt{'s' * (prompts > 1)}")
+    FigureCanvasSVG(figure)
+    figure.savefig(folder / "peers.svg", metadata={"Date": None})
+
+
 def main() -> None:
     """Parses the arguments."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=["make", "run"])
+    parser.add_argument("action", choices=["make", "run", "plot"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", choices=CONFIGS, default="open")
-    parser.add_argument("--peers", nargs="*", choices=["reference", "diffusers"])
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=["reference", "diffusers"],
+        help="beside whom; nobody without a name, all by default",
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--prompts", type=int, default=1)
+    parser.add_argument("--prompts", type=int, nargs="+", default=[1], help="one run for each")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--half", action="store_true", help="16-bit weights")
@@ -184,23 +261,19 @@ def main() -> None:
         make_environments(folder)
         make_models(folder, model)
         return
+    if arguments.action == "plot":
+        plot(folder)
+        return
     wanted: dict[str, Any] = {**CALLS[model], "device": arguments.device, "half": arguments.half}
     if arguments.steps is not None:
         wanted["steps"] = arguments.steps
-    prompts = [f"{PROMPTS[one % len(PROMPTS)]} {one}" for one in range(arguments.prompts)]
-    options = ["--device", arguments.device, *arguments.options]
-    options += ["--model-half"] if arguments.half else []
-    wanted |= {"prompts": prompts, "options": options}
+    wanted["options"] = ["--device", arguments.device, *arguments.options]
+    wanted["options"] += ["--model-half"] if arguments.half else []
     every = ["reference", "diffusers"] if model == "open" else ["reference"]
-    sides = ["ours", *(arguments.peers or every)]
-    results: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
-    for number in range(arguments.rounds):
-        for side in sides if number % 2 == 0 else sides[::-1]:
-            results[side].append(measure(folder, model, side, wanted))
-            print(side, json.dumps(results[side][-1]), flush=True)
-    report = {"machine": platform.processor(), "model": model, **wanted, "results": results}
-    (folder / "results.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
-    print(table(results))
+    sides = ["ours", *(every if arguments.peers is None else arguments.peers)]
+    for prompts in arguments.prompts:
+        wanted["prompts"] = [f"{PROMPTS[one % len(PROMPTS)]} {one}" for one in range(prompts)]
+        run(folder, model, sides, wanted, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,9 @@ import numpy as np
 import torch
 
 import audiogen_core.making
-import audiogen_core.output
 from audiogen_cli.app import main as command
 from audiogen_core.batching import Batch
-from audiogen_core.publishing import publish
+from audiogen_core.publishing import Draft
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.standing import Standing, State
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
@@ -46,7 +45,7 @@ class Report:
         partial: Files under final names that were not whole, each time they were seen.
         different: Files that differ from those of an undisturbed run.
         left_over: Files of an ended round that an undisturbed run would not leave.
-        redone: The most samples that were made twice, for each kill.
+        redone: The most samples that were whole and had to be made again, for each kill.
         moments: How many outputs stood when a run was killed, and how often.
     """
 
@@ -117,14 +116,19 @@ class Workshop:
         """Counts the samples that are made, and spoils the writing where that is asked for."""
         make_audio = audiogen_core.making.make_audio
 
-        def counted(prepared: Any, batch: Batch, observer: Any) -> Any:
-            with config.with_suffix(".count").open("a") as file:
-                file.write("x" * len(batch.wanted))
-            return make_audio(prepared, batch, observer)
+        def counted(model: Any, batch: Batch, observer: Any) -> Any:
+            def count(ending: str) -> None:
+                with config.with_suffix(ending).open("a") as file:
+                    file.write("x" * len(batch.wanted))
+
+            count(".begun")
+            audio = make_audio(model, batch, observer)
+            count(".made")
+            return audio
 
         audiogen_core.making.make_audio = counted
         if self._naive:
-            audiogen_core.output.publish = _write_naively  # type: ignore[attr-defined]
+            Draft.place = _place_naively  # type: ignore[method-assign]
             Standing.state = _state_naively  # type: ignore[method-assign]
 
     def _command(self, config: Path, options: Sequence[str]) -> int:
@@ -150,17 +154,12 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _write_naively(path: Path, write: Callable[[Path], None], folder: Path | None = None) -> None:
+def _place_naively(self: Draft, path: Path) -> None:
     """Half a file stands under its name for a while, as with any file that is large enough."""
-
-    def slowly(file: Path) -> None:
-        write(file)
-        content = file.read_bytes()
-        path.write_bytes(content[: len(content) // 2])
-        time.sleep(0.02)
-        path.write_bytes(content)
-
-    publish(path.with_name(f"{path.stem}.other"), slowly, folder)
+    content = self.path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    time.sleep(0.1)
+    path.write_bytes(content)
 
 
 def _state_naively(self: Standing, job: Any) -> State:
@@ -231,7 +230,7 @@ def kill_runs(kills: int, folder: Path, *, seed: int, naive: bool = False) -> Re
         found = contents(out)
         report.different += [name for name in wanted if found.get(name) != wanted[name]]
         report.left_over += [name for name in found if name not in wanted]
-        made = len(config.with_suffix(".count").read_text())
+        made = len(config.with_suffix(".made").read_text())
         rounds = max(1, report.kills - kills_before)
         report.redone = max(report.redone, (made - OUTPUTS) / rounds)
     return report

@@ -17,11 +17,21 @@ from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.interrupts import raise_if_stopped
 from audiogen_core.jobs import Job
-from audiogen_core.memory import is_out_of_memory
+from audiogen_core.memory import give_back, is_out_of_memory
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.encoding import encoded
 from audiogen_core.models.model import Model
 from audiogen_core.registry import describe
+
+FORESEEN = 32
+"""A run of so many outputs tells the conditioners all of its values at once."""
+
+
+def foresee(model: Model, jobs: Sequence[Job]) -> None:
+    """Lets a model let go of what is needed only for other outputs than these, if they are few."""
+    if len(jobs) <= FORESEEN:
+        negatives = [one for one in _negatives(jobs, model.config) if one is not None]
+        model.foresee([*(job.values for job in jobs), *negatives])
 
 
 def make_batch(
@@ -90,6 +100,7 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
     )
     drawn = draw(batch.settings.sampler, guided, request, noise, observer.step, clean)
     observer.stage("decoding")
+    give_back()  # what sampling has left is of no use to a decoder
     # One by one: the activations of a decoder are far larger than those of the network before it.
     wanted = [index for index, job in enumerate(jobs) if job.index in batch.wanted]
     audio = {index: model.decode(drawn[index][None])[0].cpu().numpy() for index in wanted}

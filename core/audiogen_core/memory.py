@@ -1,7 +1,10 @@
-"""How many outputs can be sampled together: an estimate of what they take, of what is free."""
+"""Memory: an estimate of how many outputs fit into what is free, and giving back what is freed."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -106,3 +109,10 @@ def _free_main_memory() -> int | None:
     kept = dict(line.split() for line in stat.splitlines())
     files = int(kept["active_file"]) + int(kept["inactive_file"])
     return min(free, int(limit) - int(used) + files)
+
+
+def give_back() -> None:
+    """Gives freed memory back to the system that glibc keeps, in pieces too small for audio."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library keeps less, or knows better
+            ctypes.CDLL(None).malloc_trim(0)

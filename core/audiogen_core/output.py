@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +16,93 @@ from audiogen_core.jobs import Job
 from audiogen_core.metadata import metadata
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Prepared
-from audiogen_core.publishing import publish
+from audiogen_core.publishing import Draft
 from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.tags import tags_of
 
 
-def write_output(
-    prepared: Prepared,
-    folder: OpenFolder,
-    batch: Batch,
-    index: int,
-    audio: FloatArray,
-    observer: Observer,
-) -> Output:
-    """Post-processes, encodes and publishes one output, and tells the observers.
+@dataclass(frozen=True)
+class Encoded:
+    """An output whose file is written, and not in its place yet.
+
+    Attributes:
+        draft: The file.
+        audio: What it holds, ``[channels, samples]`` in [-1, 1].
+        content: Its metadata, without the size of the file.
+        notes: What the user should know about it.
+    """
+
+    draft: Draft
+    audio: FloatArray
+    content: dict[str, Any]
+    notes: Sequence[str] = ()
+
+    def place(self, config: GenerationConfig, job: Job, sample_rate: int, folder: Path) -> Output:
+        """Puts the file in its place; what stands there is replaced.
+
+        Raises:
+            OSError: It cannot be put there.
+        """
+        path = folder / f"{job.stem}{config.encoder.EXTENSION}"
+        # Whatever stood there, and not sooner: no metadata ever describes another audio.
+        if config.output.save_metadata:
+            (folder / f"{job.stem}.json").unlink(missing_ok=True)
+        self.draft.place(path)
+        self.content["output"]["bytes"] = path.stat().st_size
+        return Output(job, path, self.audio, sample_rate, self.content)
+
+
+def encode_output(prepared: Prepared, batch: Batch, index: int, audio: FloatArray) -> Encoded:
+    """Post-processes and encodes one output, in the output folder but not in its place.
+
+    Nobody is told of it, so that it may be done in a thread of its own.
 
     Args:
         prepared: The run.
-        folder: Its output folder.
         batch: What the output was sampled with.
         index: Its place in the batch.
         audio: As the model made it, ``[channels, samples]``.
-        observer: Is told what the user should know about it.
 
     Raises:
         FloatingPointError: The audio holds NaN or infinity.
         ValueError: A post-processor made something that is no audio.
         OSError: It cannot be written.
-        Exception: An observer that the output needs has failed.
     """
     config, job = prepared.request.config, batch.jobs[index]
     rate = prepared.model.config.sample_rate
-    context = AudioContext(rate, job.values, lambda what: observer.note(f"{job.stem}: {what}"))
-    audio = post_process(audio, config.post_processors, context)
-    name = f"{job.stem}{config.encoder.EXTENSION}"
-    path = prepared.request.folder / name
+    notes: list[str] = []
+    audio = post_process(
+        audio, config.post_processors, AudioContext(rate, job.values, notes.append)
+    )
     content = metadata(prepared, batch, index, audio.shape[-1])
-    folder.begin(name, job.identity)
-    if config.output.shard_dirs is not None:
-        path.parent.mkdir(exist_ok=True)
-    output = encode(config, job, audio, rate, prepared.request.folder, content)
+    return encode(config, audio, rate, prepared.request.folder, content, notes)
+
+
+def publish_output(
+    prepared: Prepared, folder: OpenFolder, job: Job, encoded: Encoded, observer: Observer
+) -> Output:
+    """Puts an output in its place, and tells the observers.
+
+    Args:
+        prepared: The run.
+        folder: Its output folder.
+        job: What the output was made from.
+        encoded: Its file.
+        observer: Is told of it, and what the user should know about it.
+
+    Raises:
+        OSError: It cannot be put there.
+        Exception: An observer that the output needs has failed.
+    """
+    config, to = prepared.request.config, prepared.request.folder
+    name = f"{job.stem}{config.encoder.EXTENSION}"
+    for note in encoded.notes:
+        observer.note(f"{job.stem}: {note}")
+    with encoded.draft:
+        folder.begin(name, job.identity)
+        if config.output.shard_dirs is not None:
+            (to / name).parent.mkdir(exist_ok=True)
+        output = encoded.place(config, job, prepared.model.config.sample_rate, to)
     if prepared.remote is not None:
         output = replace(output, address=f"{prepared.remote.address}/{name}")
     observer.sample_done(output)
@@ -64,34 +112,25 @@ def write_output(
 
 def encode(
     config: GenerationConfig,
-    job: Job,
     audio: FloatArray,
     sample_rate: int,
     folder: Path,
     content: dict[str, Any],
-) -> Output:
-    """Encodes one output, and puts it in its place; what stands there is replaced.
+    notes: Sequence[str] = (),
+) -> Encoded:
+    """Encodes one output.
 
     Args:
         config: Its ``output`` says how.
-        job: What the audio was made from; the name of the file is its ``stem``.
         audio: Finite samples in [-1, 1], ``[channels, samples]``.
         sample_rate: In hertz.
-        folder: Where the file goes.
-        content: Its metadata, which is told how large the file is.
+        folder: Where the file is to go.
+        content: Its metadata.
+        notes: What the user should know about it.
 
     Raises:
         OSError: It cannot be written.
     """
-    path = folder / f"{job.stem}{config.encoder.EXTENSION}"
     tags = tags_of(content)
-
-    def write(file: Path) -> None:
-        config.encoder.encode(audio, sample_rate, file, tags)
-        # Whatever stood there, and not sooner: no metadata ever describes another audio.
-        if config.output.save_metadata:
-            (folder / f"{job.stem}.json").unlink(missing_ok=True)
-
-    publish(path, write, folder)
-    content["output"]["bytes"] = path.stat().st_size
-    return Output(job, path, audio, sample_rate, content)
+    draft = Draft(folder, lambda file: config.encoder.encode(audio, sample_rate, file, tags))
+    return Encoded(draft, audio, content, notes)

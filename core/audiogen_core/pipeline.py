@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from functools import partial
 
 from audiogen_core.batching import Batch
 from audiogen_core.executing.dispatch import Dispatch
 from audiogen_core.executing.local import Local
 from audiogen_core.failures import FailureLog
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.executor import Executor, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.interrupts import held_stop
 from audiogen_core.joblist import JobList
 from audiogen_core.jobs import Job
 from audiogen_core.models.model import Model
 from audiogen_core.observer import Observers
 from audiogen_core.outcome import Outcome
-from audiogen_core.output import write_output
+from audiogen_core.output import Encoded, encode_output, publish_output
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.publishing import concerns_all
@@ -27,6 +27,7 @@ from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.standing import State
 from audiogen_core.storage.upload import Upload
 from audiogen_core.worklist import WorkList
+from audiogen_core.writing import Writer
 
 
 def run(
@@ -81,11 +82,12 @@ def make_outputs(
         AudiogenError: The model cannot be had: nothing was written.
     """
     executor = executor or Local()
-    try:
-        executor.start(prepared, observer)
-        outcome = _made(prepared, observer, executor)
-    finally:
-        executor.stop()
+    with closing(Writer()) as writer:
+        try:
+            executor.start(prepared, Observers([writer, observer], prepared.plugins))
+            outcome = _made(prepared, observer, executor, writer)
+        finally:
+            executor.stop()
     try:
         _end(outcome, observer)
     except KeyboardInterrupt:
@@ -93,13 +95,13 @@ def make_outputs(
     return outcome
 
 
-def _made(prepared: Prepared, observer: Observer, executor: Executor) -> Outcome:
+def _made(prepared: Prepared, observer: Observer, executor: Executor, writer: Writer) -> Outcome:
     """What came of a run whose executor has started."""
     outcome = prepared.outcome()
     try:
         with prepared.open() as (prepared, folder):
             outcome.there_before = prepared.done
-            _Run(prepared, folder, observer, outcome).work(executor)
+            _Run(prepared, folder, observer, outcome, writer).work(executor)
     except KeyboardInterrupt:
         outcome.interrupted = True
     except (OSError, WorkersLostError) as error:
@@ -139,38 +141,57 @@ class _Run:
     """A run whose output folder is open."""
 
     def __init__(
-        self, prepared: Prepared, folder: OpenFolder, observer: Observer, outcome: Outcome
+        self,
+        prepared: Prepared,
+        folder: OpenFolder,
+        observer: Observer,
+        outcome: Outcome,
+        writer: Writer,
     ) -> None:
         self._prepared = prepared
         self._folder = folder
         self._observer = observer
         self._outcome = outcome
+        self._writer = writer
         self._failures = FailureLog(prepared.request.folder)
 
     def work(self, executor: Executor) -> None:
         """Lets an executor make what is left."""
-        prepared, observer = self._prepared, self._observer
+        prepared, observer, writer = self._prepared, self._observer, self._writer
         jobs = JobList(job for job in prepared.plan.jobs if job.index in prepared.left)
         observer.run_started(prepared.request.config, jobs)
         work = WorkList(prepared, self._folder, executor, self._outcome, self._fail)
+
+        def done(batch: Batch) -> None:
+            writer.end_batch(partial(work.done, batch))
+
         try:
-            for part, index, made in Dispatch(work, executor, observer).outputs():
-                if isinstance(made, str):
-                    self._fail(part.jobs[index], made)
-                    continue
-                with held_stop():
-                    self._write(part, index, made)
+            for one in Dispatch(work, executor, observer, done).outputs():
+                match one:
+                    case None:
+                        writer.finish_due()
+                    case part, index, str(cause):
+                        self._fail(part.jobs[index], cause)
+                    case part, index, audio:
+                        writer.put(
+                            partial(encode_output, prepared, part, index, audio),
+                            partial(self._publish, part.jobs[index]),
+                        )
         finally:
-            work.close()
+            try:
+                writer.finish()  # what is made is not lost, however the run ends
+            finally:
+                work.close()
         _forget_failures(prepared, self._folder)
 
-    def _write(self, batch: Batch, index: int, audio: FloatArray) -> None:
+    def _publish(self, job: Job, encoded: Future[Encoded]) -> None:
         try:
-            output = write_output(self._prepared, self._folder, batch, index, audio, self._observer)
+            made = encoded.result()
+            output = publish_output(self._prepared, self._folder, job, made, self._observer)
         except Exception as error:
             if concerns_all(error, self._prepared.request.folder):
                 raise
-            self._fail(batch.jobs[index], describe(error))
+            self._fail(job, describe(error))
         else:
             self._outcome.written.append(output.path)
 

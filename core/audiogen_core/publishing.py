@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.runfolder.workers import this_worker
@@ -36,18 +37,59 @@ def publish(path: Path, write: Callable[[Path], None], folder: Path | None = Non
         OSError: The folder cannot be written.
         Exception: Whatever ``write`` raises.
     """
-    name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
-    temporary = (folder or path.parent) / name
-    # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        write(temporary)
-        _sync(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
+    with Draft(folder or path.parent, write) as draft:
+        draft.place(path)
+
+
+class Draft:
+    """A file that is written and synced, and not in its place yet.
+
+    At the end of a block with it, it is in its place or removed.
+
+    Args:
+        folder: Where it stands meanwhile.
+        write: Writes it to the path that it is given.
+
+    Attributes:
+        path: Where it stands until it is in its place.
+
+    Raises:
+        OSError: The folder cannot be written.
+        Exception: Whatever ``write`` raises; nothing is left behind.
+    """
+
+    def __init__(self, folder: Path, write: Callable[[Path], None]) -> None:
+        name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
+        self.path = folder / name
+        # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
+        os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            write(self.path)
+            _sync(self.path)
+        except BaseException:
+            self.drop()
+            raise
+
+    def __enter__(self) -> Self:
+        """The draft itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Removes it where it is not in its place."""
+        self.drop()
+
+    def place(self, path: Path) -> None:
+        """Puts it in its place, on the same disk, where it replaces what stands there.
+
+        Raises:
+            OSError: It cannot be put there; it is gone.
+        """
+        self.path.replace(path)
+        _sync(path.parent)
+
+    def drop(self) -> None:
+        """Removes it, where it is not in its place."""
+        self.path.unlink(missing_ok=True)
 
 
 def remove_temporaries(folder: Path, is_dead: Callable[[str], bool]) -> None:

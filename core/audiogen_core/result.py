@@ -105,7 +105,9 @@ class Result:
             self.audio.shape[-1],
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = encode(config, job, self.audio, self.sample_rate, path.parent, content)
+        encoded = encode(config, self.audio, self.sample_rate, path.parent, content)
+        with encoded.draft:
+            made = encoded.place(config, job, self.sample_rate, path.parent)
         if metadata:
             planned.plugins.observers.load(SWITCHES["save_metadata"])().sample_done(made)
         return path

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import ReferenceType, ref
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ from audiogen_plugins.conditioners.pre_encoded_latent import (
     PreEncodedLatentConditioner,
     read_embedding,
 )
-from audiogen_plugins.conditioners.t5 import T5Conditioner
+from audiogen_plugins.conditioners.t5 import REMEMBERED, T5Conditioner
+from audiogen_plugins.conditioners.t5_encoder import T5Encoder
 from tests.conftest import DATA
 from tests.plugins.reference import CASES, agreement, expected, with_seeded_weights
 
@@ -413,6 +415,35 @@ def test_t5_encodes_each_text_alone_and_equal_ones_once(text_encoders: Path) -> 
     assert torch.equal(embed(module, "a jazz piece").tokens, first)
     other = built(T5Conditioner, {"t5_model_name": "t5", "max_length": 9}, 16, text_encoders)
     assert torch.equal(embed(other, "loud bass", "a jazz piece").tokens[1:], first)
+
+
+def test_t5_lets_its_text_encoder_go_where_all_texts_are_known(
+    text_encoders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are embedded to the same bits; another text loads it again, and many texts keep it."""
+    loaded: list[ReferenceType[T5Encoder]] = []
+    load = T5Encoder.load
+
+    def watched(*arguments: Any) -> T5Encoder:
+        encoder = load(*arguments)
+        loaded.append(ref(encoder))
+        return encoder
+
+    monkeypatch.setattr(T5Encoder, "load", watched)
+    options = {"t5_model_name": "t5", "max_length": 9}
+    texts = ["a jazz piece", "", "loud bass", "a jazz piece"]
+    plain = embed(built(T5Conditioner, options, 16, text_encoders), *texts, "rain").tokens
+    module = built(T5Conditioner, options, 16, text_encoders)
+    module.prepare(torch.device("cpu"), torch.bfloat16)
+    module.prepare(torch.device("cpu"), torch.float32)
+    module.foresee(texts)
+    assert len(loaded) == 3
+    assert loaded[-1]() is None
+    assert torch.equal(embed(module, *texts).tokens, plain[:-1])
+    assert len(loaded) == 3, "nothing was left to be embedded"
+    assert torch.equal(embed(module, "rain").tokens, plain[-1:])
+    module.foresee([str(number) for number in range(REMEMBERED + 1)])
+    assert loaded[-1]() is not None
 
 
 def test_t5_is_no_part_of_the_module(text_encoders: Path) -> None:

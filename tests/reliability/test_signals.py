@@ -37,7 +37,7 @@ with tempfile.TemporaryDirectory() as name:
         config = workshop.config(out)
         pid = workshop.start(config, f"--max-batch={BATCH}")
         # A third of them anywhere, the others while the first or the second batch is made.
-        count = config.with_suffix(".count")
+        count = config.with_suffix(".begun")
         begun = BATCH * (moment % 3)
         while begun and not (count.exists() and count.stat().st_size >= begun):
             time.sleep(0.001)

@@ -49,7 +49,7 @@ with tempfile.TemporaryDirectory() as name:
     # The next run clears up after the killed ones, and has nothing to make.
     codes.append(workshop.run(shared, "--max-batch=10"))
     found = contents(out)
-    made = len(shared.with_suffix(".count").read_text())
+    made = len(shared.with_suffix(".made").read_text())
     hidden = sorted(path.suffix or path.name for path in (out / ".audiogen").iterdir())
     # The same alone, with the same key for seeds.
     (folder / "alone" / ".audiogen").mkdir(parents=True)

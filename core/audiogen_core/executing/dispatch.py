@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -70,20 +70,28 @@ class Dispatch:
         work: The batches.
         executor: Who makes them; it has started.
         observer: Is told which are being made.
+        done: Is told of each batch as soon as the last of its outputs has been given out.
     """
 
-    def __init__(self, work: WorkList, executor: Executor, observer: Observer) -> None:
+    def __init__(
+        self,
+        work: WorkList,
+        executor: Executor,
+        observer: Observer,
+        done: Callable[[Batch], object],
+    ) -> None:
         self._work = work
         self._executor = executor
         self._observer = observer
+        self._done = done
         self._tickets = count()
         self._running: dict[int, _Task] = {}
         self._again: deque[_Task] = deque()
         self._idle_since: float | None = None
         self._said = False
 
-    def outputs(self) -> Iterator[Part]:
-        """Every output that is left, as it is made: held for this process until the next is asked.
+    def outputs(self) -> Iterator[Part | None]:
+        """Every output that is left, as it is made, and now and then None, meanwhile.
 
         Raises:
             OSError: The output folder cannot be written.
@@ -99,6 +107,7 @@ class Dispatch:
                 return
             else:
                 self._wait_for_others()
+            yield None
 
     def _wait_for_others(self) -> None:
         """Lets other processes go on, which hold all that is left; says so once, after a while."""
@@ -157,4 +166,4 @@ class Dispatch:
     def _end(self, task: _Task) -> None:
         task.whole.parts -= 1
         if not task.whole.parts:
-            self._work.done(task.whole.batch)
+            self._done(task.whole.batch)

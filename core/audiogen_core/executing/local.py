@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from audiogen_core.batching import Batch
 from audiogen_core.interfaces.executor import Event, Executor, Finished, Made
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.making import make_batch
-from audiogen_core.memory import batch_limit
+from audiogen_core.making import foresee, make_batch
+from audiogen_core.memory import batch_limit, give_back
 from audiogen_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ class Local(Executor):
     NAME = "local"
 
     def start(self, planned: Planned, observer: Observer) -> None:
-        """Loads the model, unless it is loaded."""
+        """Loads the model for this run alone, unless it is loaded."""
         self._model, self._observer = planned.model, observer
         self._submitted: tuple[int, Batch] | None = None
         if self._model.device.type == "meta":
             wanted = planned.request.wanted
             wanted.load(self._model, observer, encodes=planned.plan.encodes)
+            foresee(self._model, planned.plan.jobs)
+            give_back()
 
     def batch_limit(self, settings: Settings) -> int:
         """By the memory that is free."""

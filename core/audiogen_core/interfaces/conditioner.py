@@ -119,6 +119,19 @@ class Conditioner(nn.Module, ABC):
             UnavailableError: It may be there, but cannot be had: the network failed, say.
         """
 
+    def foresee(self, values: Sequence[Any]) -> None:
+        """Called once with all values that a run will embed, where these are few.
+
+        What can embed them in advance may let go of what no other value will need. Others may come
+        all the same, when the model is used again.
+
+        Args:
+            values: Checked values, in any order; equal ones may recur.
+
+        Raises:
+            Exception: Anything; what is wrong with a value costs its own output, later.
+        """
+
     def identity(self) -> dict[str, Any]:
         """What to write into the metadata, as JSON, so that what `prepare` loads is found again.
 

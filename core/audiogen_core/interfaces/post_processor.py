@@ -20,7 +20,8 @@ A complete third-party post-processor::
     def audiogen_post_processors(register):
         register("delay", Delay)
 
-``output.post_processing`` lists the post-processors of a run, in the order in which they run.
+``output.post_processing`` lists the post-processors of a run, in the order in which they run. They
+are called from any thread, one output after the other.
 """
 
 from __future__ import annotations

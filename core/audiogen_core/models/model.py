@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from audiogen_core.errors import InputError
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner, Embedding
 from audiogen_core.models import checkpoint as checkpoints
-from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens
+from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens, value_for
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.pretransform import Pretransform
 from audiogen_core.models.quantize import quantize
@@ -157,6 +158,17 @@ class Model:
         """``model_half`` saves time and memory on a GPU; on a CPU it would cost time."""
         section = self.config.file.model.pretransform
         return section is not None and section.model_half and device.type != "cpu"
+
+    def foresee(self, samples: Sequence[Mapping[str, Any]]) -> None:
+        """Lets the conditioners embed in advance all that they will be asked for.
+
+        Args:
+            samples: Conditioning values, as for `condition`; those of negative prompts among them.
+        """
+        for key, conditioner in self.conditioners.items():
+            if key not in self.config.pre_encoded_keys:
+                with suppress(Exception):  # what is wrong with a value costs its own output, later
+                    conditioner.foresee([value_for(one, key, self.config) for one in samples])
 
     @torch.inference_mode()
     def condition(

@@ -56,7 +56,8 @@ class T5Conditioner(Conditioner):
     """A text, padded or cut to a fixed number of tokens; padding becomes zero vectors.
 
     The text encoder is no part of checkpoints. It is loaded by name, by `prepare` or when it is
-    first needed, and appears neither among the parameters nor in the state dict.
+    needed, and appears neither among the parameters nor in the state dict. Where all texts are
+    known, they are embedded, and it is let go.
 
     Args:
         output_dim: Channels of the tokens.
@@ -84,6 +85,7 @@ class T5Conditioner(Conditioner):
         self.config = config
         self.max_length = max_length
         self._text_encoder: TextEncoder | None = None
+        self._place = torch.device("cpu"), torch.float32
         self._known: dict[str, tuple[Tensor, Tensor]] = {}
 
     @classmethod
@@ -137,8 +139,17 @@ class T5Conditioner(Conditioner):
             InputError: It cannot be loaded.
             UnavailableError: It cannot be downloaded.
         """
-        self._text_encoder = self._loaded(device, dtype)
+        self._place = device, dtype
+        self._text_encoder = self._loaded()
         self._known.clear()
+
+    def foresee(self, values: Sequence[str]) -> None:
+        """Embeds the texts and lets the text encoder go, where all of them can be remembered."""
+        texts = dict.fromkeys(values)
+        if len(texts) <= REMEMBERED:
+            for text in texts:
+                self._encoded(text)
+            self._text_encoder = None
 
     def identity(self) -> dict[str, Any]:
         """The text encoder's name with the commit that was used, or with its folder."""
@@ -161,7 +172,7 @@ class T5Conditioner(Conditioner):
         """
         if (found := self._known.pop(text, None)) is None:
             if (encoder := self._text_encoder) is None:
-                encoder = self._text_encoder = self._loaded(torch.device("cpu"), torch.float32)
+                encoder = self._text_encoder = self._loaded()
             device = encoder.model.device
             ids, mask = (one.to(device) for one in encoder.tokenizer([text], self.max_length))
             # What pads the end is seen by nothing before it.
@@ -173,10 +184,10 @@ class T5Conditioner(Conditioner):
             del self._known[next(iter(self._known))]
         return found
 
-    def _loaded(self, device: torch.device, dtype: torch.dtype) -> TextEncoder:
+    def _loaded(self) -> TextEncoder:
         tokenizer, files = self.source.tokenizer(), self.source.weights()
         try:
-            model = T5Encoder.load(self.config, files, device, dtype)
+            model = T5Encoder.load(self.config, files, *self._place)
         except (InputError, ValueError) as error:
             raise self.source.broken(error) from error
         return TextEncoder(tokenizer, model)
