@@ -38,7 +38,7 @@ PROMPTS: Mapping[str, float] = {
 def generate(folder: Path, samples: list[dict[str, Any]], **generation: Any) -> Result:
     """Runs the command without naming a model; the files are called like the prompts."""
     config = {
-        "generation": {"steps": 25, "cfg_scale": 3.0, "seed": 7, **generation},
+        "generation": {"steps": 25, "cfg_scale": 2.0, "seed": 7, **generation},
         "conditioning_defaults": {"seconds_start": 0},
         "input": {"type": "config", "samples": samples},
         "output": {"output_dir": str(folder), "file_naming": "prompt"},

@@ -12,11 +12,11 @@ from typing import Any
 
 from audiogen_core.models.source import CONFIG_NAME, LocalSource, ModelSource
 
-NAME = "audiogen-synth-4"
+NAME = "audiogen-synth-5"
 FOLDER = Path(__file__).parent
 
 SUGGESTED: Mapping[str, Any] = {
-    "generation": {"steps": 25, "cfg_scale": 3.0},
+    "generation": {"steps": 25, "cfg_scale": 2.0},
     "conditioning_defaults": {"prompt": "", "seconds_start": 0, "seconds_total": 2},
 }
 """The config that its card recommends: what holds where a user gives prompts and nothing else."""

@@ -30,7 +30,7 @@ class Settings:
     """How to sample: keys of a config's ``generation``."""
 
     steps: int = 25
-    cfg_scale: float = 3.0
+    cfg_scale: float = 2.0
     sampler_type: str = "euler"
 
 
