@@ -30,8 +30,12 @@ from audiogen_training.understanding import is_inner_matrix
 
 MATRICES_RATE = 2e-3
 LEARNING_RATE = 1e-3
-LATE = 0.8
-"""The mean of the times before the sigmoid."""
+TIMES = (0.8, 1.0)
+"""Mean and deviation of the times before the sigmoid."""
+EARLY_TIMES = (2.5, 1.2)
+"""Those of half of the times in the finish: what a sound will be is decided early."""
+FINISH_RATE = 0.4
+"""The share of the rates that the finish begins with."""
 CAPTIONS = 8
 """How many wordings each example has."""
 CROPS = ((0.35, 0.5), (0.65, 0.25), (1.0, 0.25))
@@ -194,7 +198,7 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     data = data.to(device)
     scale = data.scale
     while run.step < recipe.diffusion_steps:
-        rate = _rate(run.step, recipe.diffusion_steps)
+        rate = _rate(run.step, recipe)
         _set_rate(muon, MATRICES_RATE * rate)
         _set_rate(optimiser, LEARNING_RATE * rate)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -235,7 +239,7 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     wording = (uniform(count) * CAPTIONS).long()
     clean = data.latents[index, :, :length].float() / scale
     noise = normal(*clean.shape)
-    t = torch.sigmoid(normal(count) + LATE)
+    t = torch.sigmoid(_times(normal(count), uniform(count), finish=step >= recipe.finish_from))
     noisy = (1 - t)[:, None, None] * clean + t[:, None, None] * noise
     keep = uniform(count) >= recipe.drop_caption
     # Where in a longer piece a sound starts changes nothing, nor does a length beyond the model's.
@@ -250,10 +254,24 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     return loss
 
 
-def _rate(step: int, steps: int) -> float:
-    """Warms up over 100 steps, then falls along a cosine."""
-    warm = min(1.0, (step + 1) / 100)
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+def _times(normal: Tensor, dice: Tensor, *, finish: bool) -> Tensor:
+    """Times before the sigmoid, ``[batch]``."""
+    mean, deviation = TIMES
+    times = mean + deviation * normal
+    if not finish:
+        return times
+    mean, deviation = EARLY_TIMES
+    return torch.where(dice < 0.5, mean + deviation * normal, times)
+
+
+def _rate(step: int, recipe: Recipe) -> float:
+    """Warms up, then falls along a cosine; and once more in the finish."""
+    first, last, highest = 0, recipe.finish_from, 1.0
+    if step >= recipe.finish_from:
+        first, last, highest = recipe.finish_from, recipe.diffusion_steps, FINISH_RATE
+    warm = min(1.0, (step - first + 1) / (100 * highest))
+    share = (step - first) / (last - first)
+    return highest * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

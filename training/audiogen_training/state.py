@@ -57,7 +57,7 @@ class Run:
         now = time.monotonic()
         if now - self._logged >= SECONDS_BETWEEN_LINES:
             self._logged = now
-            line = {key: round(float(value), 5) for key, value in losses.items()}
+            line = {key: round(float(value.detach()), 5) for key, value in losses.items()}
             line = {"step": self.step, "seconds": round(self.seconds + now - self._started), **line}
             with self.log_path.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
