@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -152,6 +153,15 @@ def test_the_check_prints_a_line_for_each(audiogen: Command) -> None:
     ]
     one = audiogen("plugins", "check", "tanh")
     assert one.out == f"ok      bottleneck       tanh (audiogen {audiogen_core.__version__})\n"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Ray is installed")
+def test_what_needs_a_package_that_is_not_installed_is_skipped(audiogen: Command) -> None:
+    """It is no fault of the plugin's; the line says what to install."""
+    result = audiogen("plugins", "check", "ray")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("skipped executor         ray ")
+    assert "pip install 'audiogen[ray]'" in result.out
 
 
 def name_of(kind: Kind) -> str:
