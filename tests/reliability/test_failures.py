@@ -167,7 +167,7 @@ def test_out_of_memory_at_every_place(
     assert generate("--max-batch", "3", folder=tmp_path / "whole", **run).code == 0
     calls, whole = count, contents(tmp_path / "whole")
     assert calls > 50
-    for failing in range(1, calls, max(1, calls // 40)):
+    for failing in range(1, calls, max(1, calls // 20)):
         count = 0
         out = tmp_path / f"out{failing}"
         assert generate("--max-batch", "3", folder=out, **run).code == 0
