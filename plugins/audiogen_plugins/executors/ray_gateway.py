@@ -59,7 +59,8 @@ def main() -> None:
         if (cause := _connect(cluster)) is not None:
             answer(NotConnected(cause))
             return
-        threading.Thread(target=_look, args=(answer,), daemon=True).start()
+        ending = threading.Event()
+        threading.Thread(target=_look, args=(answer, ending), daemon=True).start()
         actors: dict[int, _Actor] = {}
         for message in messages:
             match message:
@@ -69,6 +70,7 @@ def main() -> None:
                     actors[worker].tell(content)
                 case Dismiss(worker):
                     actors[worker].dismiss()
+        ending.set()
         for actor in actors.values():
             actor.dismiss()
         ray.shutdown()
@@ -107,8 +109,8 @@ def _connect(cluster: Cluster) -> str | None:
     return None
 
 
-def _look(answer: Callable[[object], None]) -> None:
-    """Tells which nodes there are, as long as this one is among them."""
+def _look(answer: Callable[[object], None], ending: threading.Event) -> None:
+    """Tells which nodes there are, as long as this one is among them, or until Ray is let go."""
     import ray
 
     here = ray.get_runtime_context().get_node_id()
@@ -118,12 +120,14 @@ def _look(answer: Callable[[object], None]) -> None:
             nodes = {one["NodeID"]: one["Resources"] for one in ray.nodes() if one["Alive"]}
         except Exception:
             nodes = {}  # the head is lost
+        if ending.is_set():
+            return  # the folder is still to be removed
         if here not in nodes:
             os._exit(1)  # as Ray would, sooner or later
         if (found := list(nodes.values())) != known:
             known = found
             answer(Nodes(found))
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        ending.wait(SECONDS_BETWEEN_LOOKS)
 
 
 class _Actor:
