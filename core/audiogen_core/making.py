@@ -17,7 +17,7 @@ from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.interrupts import raise_if_stopped
 from audiogen_core.jobs import Job
-from audiogen_core.memory import give_back, is_out_of_memory
+from audiogen_core.memory import give_back, is_out_of_memory, keep_freed
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.encoding import encoded
 from audiogen_core.models.model import Model
@@ -98,6 +98,7 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
         latents,
         model.config.shift,
     )
+    keep_freed()
     drawn = draw(batch.settings.sampler, guided, request, noise, observer.step, clean)
     observer.stage("decoding")
     give_back()  # what sampling has left is of no use to a decoder

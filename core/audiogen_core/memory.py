@@ -1,4 +1,4 @@
-"""Memory: an estimate of how many outputs fit into what is free, and giving back what is freed."""
+"""Memory: how many outputs fit into what is free, and whether what is freed is kept."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ CPU_LATENTS = 1024
 
 SHARE = 0.5
 """How much of the free memory a batch may take. The other half is for decoding and for error."""
+
+KEPT = 2**26
+"""Bytes that are kept for what is allocated next. More adds to a decoder's peak."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""As malloc.h of glibc has them."""
 
 LIVING = 3
 """How many activations as wide as the widest layer live at once, for every latent."""
@@ -111,8 +117,23 @@ def _free_main_memory() -> int | None:
     return min(free, int(limit) - int(used) + files)
 
 
+def keep_freed() -> None:
+    """Lets glibc keep freed memory, for what is allocated next, until `give_back`.
+
+    By itself it gives large pieces back to the system at once. A step of sampling allocates what
+    the one before has freed, and the system would clear every page of it again. It holds for the
+    whole process: for pieces of up to `KEPT` bytes, and for as many at the heap's end.
+    """
+    _glibc("mallopt", M_MMAP_THRESHOLD, KEPT)
+    _glibc("mallopt", M_TRIM_THRESHOLD, KEPT)
+
+
 def give_back() -> None:
-    """Gives freed memory back to the system that glibc keeps, in pieces too small for audio."""
+    """Gives freed memory back to the system that glibc keeps."""
+    _glibc("malloc_trim", 0)
+
+
+def _glibc(function: str, *arguments: int) -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library keeps less, or knows better
-            ctypes.CDLL(None).malloc_trim(0)
+            getattr(ctypes.CDLL(None), function)(*arguments)
