@@ -17,6 +17,9 @@ from torch.nn import functional
 PIECE = 24
 """Samples a transform; even."""
 
+SPECTRA = 2**25
+"""Bytes that the spectra of a group of pieces take: its products are fast, and memory is spared."""
+
 FEWEST_TAPS = 7
 FEWEST_CHANNELS, MOST_CHANNELS = 128, 512
 """Between these it gains: below, the transforms cost as much as they save; above, the weights, five
@@ -77,15 +80,20 @@ class ShortFourierConv(nn.Module):
         missing = pieces * outputs * dilation + reach - x.shape[3] - self.padding
         signal = functional.pad(x[:, :, 0].mT, (0, 0, self.padding, missing)).contiguous()
         sample = channels * dilation
-        overlapping = signal.as_strided(
-            (PIECE, batch, pieces, dilation, channels),
-            (sample, signal.stride(0), outputs * sample, channels, 1),
-        )
-        spectra = (analysis @ overlapping.reshape(PIECE, -1)).view(products, -1, channels)
-        multiplied = (spectra @ spectrum).view(products, -1)
-        made = (synthesis @ multiplied).view(outputs, batch, pieces, dilation, wider)
-        samples = made.permute(1, 2, 0, 3, 4).reshape(batch, -1, wider)
-        return samples[:, :length].mT[:, :, None]
+        made = x.new_empty(batch, pieces, outputs, dilation, wider)
+        most = max(1, SPECTRA // (batch * products * sample * x.element_size()))
+        for first in range(0, pieces, most):
+            count = min(most, pieces - first)
+            overlapping = signal.as_strided(
+                (PIECE, batch, count, dilation, channels),
+                (sample, signal.stride(0), outputs * sample, channels, 1),
+                first * outputs * sample,
+            )
+            spectra = (analysis @ overlapping.reshape(PIECE, -1)).view(products, -1, channels)
+            multiplied = (spectra @ spectrum).view(products, -1)
+            samples = (synthesis @ multiplied).view(outputs, batch, count, dilation, wider)
+            made[:, first : first + count] = samples.permute(1, 2, 0, 3, 4)
+        return made.view(batch, -1, wider)[:, :length].mT[:, :, None]
 
 
 def _transforms() -> tuple[Tensor, Tensor, Tensor]:
