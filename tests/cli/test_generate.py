@@ -377,10 +377,19 @@ def test_checkpoints_of_training_are_unwrapped(
 
 
 @pytest.mark.parametrize("prefix", ["", "pretransform.model.", "autoencoder."])
+@pytest.mark.parametrize("has_its_own", [True, False])
 def test_another_autoencoder_replaces_the_model_s_own(
-    prefix: str, tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+    prefix: str,
+    has_its_own: bool,
+    tiny_model: Path,
+    write_config: WriteConfig,
+    audiogen: Command,
+    tmp_path: Path,
 ) -> None:
-    """``--pretransform-ckpt-path`` takes an autoencoder alone, in a model, or of a training run."""
+    """``--pretransform-ckpt-path`` takes an autoencoder alone, in a model, or of a training run.
+
+    The model's checkpoint need not hold one then.
+    """
     own = "pretransform.model."
     other = write_tiny_model(tmp_path / "other", seed=5)
     tensors = load_file(other / "model.safetensors")
@@ -402,9 +411,15 @@ def test_another_autoencoder_replaces_the_model_s_own(
     path = Path(audiogen(*arguments, *local_model(expected_model)).out.strip())
     expected = decode(path)[0]
     shutil.rmtree(tmp_path / "out")
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    if not has_its_own:
+        kept = load_file(model / "model.safetensors")
+        kept = {name: one for name, one in kept.items() if not name.startswith(own)}
+        save_file(kept, model / "model.safetensors")
     result = audiogen(
         *arguments,
-        *local_model(tiny_model),
+        *local_model(model),
         "--pretransform-ckpt-path",
         tmp_path / "autoencoder.safetensors",
     )

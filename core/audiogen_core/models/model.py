@@ -123,28 +123,33 @@ class Model:
             # Opened first, so that a wrong path is found before gigabytes are read.
             replacement = checkpoints.open_checkpoint(autoencoder_path)
         modules = self.modules()
-        autoencoder = {key for key in modules if key.startswith(AUTOENCODER)}
-        encoder = set() if encodes else {f"{AUTOENCODER}encoder."}
+        own = {key: one for key, one in modules.items() if key.startswith(AUTOENCODER)}
         dtypes = dict.fromkeys(modules, dtype)
         if self._autoencoder_in_half(device):
-            dtypes.update(dict.fromkeys(autoencoder, torch.float16))
+            dtypes.update(dict.fromkeys(own, torch.float16))
+        unused = frozenset[str]() if encodes else frozenset({"encoder."})
+        names = checkpoints.model_names(source.shapes())
+        if replacement is not None:
+            # An autoencoder in the checkpoint is not looked at: it may be missing, or another.
+            modules = {key: one for key, one in modules.items() if key not in own}
+            names = {key: one for key, one in names.items() if not key.startswith(AUTOENCODER)}
         checkpoints.load(
             source,
-            checkpoints.model_names(source.shapes()),
+            names,
             modules,
             device=device,
             dtypes=dtypes,
-            unused=frozenset(encoder if replacement is None else autoencoder),
+            unused=frozenset(AUTOENCODER + key for key in unused),
         )
         if replacement is not None:
-            parts = {key.removeprefix(AUTOENCODER): modules[key] for key in autoencoder}
+            # Problems are told in the names of an autoencoder alone.
             checkpoints.load(
                 replacement,
                 checkpoints.autoencoder_names(replacement.shapes()),
-                parts,
+                {key.removeprefix(AUTOENCODER): one for key, one in own.items()},
                 device=device,
-                dtypes={key: dtypes[AUTOENCODER + key] for key in parts},
-                unused=frozenset() if encodes else frozenset({"encoder."}),
+                dtypes={key.removeprefix(AUTOENCODER): dtypes[key] for key in own},
+                unused=unused,
             )
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
