@@ -192,6 +192,10 @@ class _Samples:
         own = [key for key in OVERRIDES if key not in self._known]
         self._own = frozenset(own)
         self._of_samples = [*self._known, *own]
+        used = {*checks, *model.default_keys.values()}
+        needs = {"audio_prompt": "audio_prompt", "negative_prompt": "prompt"}
+        self._useless = frozenset(key for key, id_ in needs.items() if id_ not in used)
+        self._ignored: set[str] = set()
         self._cut_rate = model.sample_rate if config.trims else None
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
@@ -239,6 +243,7 @@ class _Samples:
         values = {**self._config.conditioning_defaults, **given}
         unknown = self._check_keys(given, sample.where, self._of_samples, sample.key_places)
         self._check_values(sample.where, given, values, misspelt | unknown)
+        self._ignored.update(key for key in self._useless if given.get(key) is not None)
         settings = self._settings_of(sample.where, own, values) if usable else None
         if self._problems or settings is None:
             return None
@@ -266,7 +271,10 @@ class _Samples:
             raise failed
 
     def notes(self) -> tuple[str, ...]:
-        notes = []
+        notes = [
+            f"{key} does nothing: this model has no conditioner for it"
+            for key in sorted(self._ignored)
+        ]
         seconds = self._model.samples / self._model.sample_rate
         if self._longest > seconds:
             notes.append(

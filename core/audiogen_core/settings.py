@@ -154,7 +154,8 @@ class SettingsBook:
             what = "goes with init_audio, which this sample has not"
             raise InputError(Problem("init_noise_level", what))
         update: dict[str, Any] = {"seed": -1} if varies else {"seed": -1, "init_noise_level": None}
-        key = section.model_copy(update=update).model_dump_json(), latents, varies
+        # As JSON of pydantic's, 7 and 7.0 would be one.
+        key = canonical(section.model_copy(update=update).model_dump()), latents, varies
         if key not in self._known:
             self._known[key] = self._settings(section, own, latents, varies=varies)
         if len(self._met) < MAX_MET:

@@ -181,12 +181,43 @@ def test_defaults_present_but_short() -> None:
 
 def test_documented_keys_without_conditioner_are_ignored() -> None:
     """Documented keys may stand where the model has no use for them, files or not."""
-    plan = planned(
-        {"prompt": "a", "audio_prompt": "/no/such/file.npy"},
-        defaults={**DEFAULTS, "audio_prompt": None, "seconds_start": 9999},
-        model=without_conditioners("seconds_start"),
-    )
+    defaults = {**DEFAULTS, "audio_prompt": None, "seconds_start": 9999}
+    model = without_conditioners("seconds_start")
+    plan = planned({"prompt": "a", "negative_prompt": "b"}, defaults=defaults, model=model)
     assert (len(plan.jobs), plan.notes) == (1, ())
+
+
+def test_what_a_sample_asks_for_in_vain_is_told() -> None:
+    """Once, however many samples there are; null asks for nothing."""
+    sample = {"audio_prompt": "/no/such/file.npy", "negative_prompt": "hiss"}
+    model = without_conditioners("prompt")
+    plan = planned(sample, sample, {"audio_prompt": None}, model=model)
+    assert len(plan.jobs) == 3
+    assert plan.notes == (
+        "audio_prompt does nothing: this model has no conditioner for it",
+        "negative_prompt does nothing: this model has no conditioner for it",
+    )
+
+
+def test_numbers_of_samples_stay_as_written() -> None:
+    """7 beside 7.0 are two settings: names and identities tell them apart."""
+    alone = [jobs(planned({"cfg_scale": one}))[0] for one in (7, 7.0)]
+    both = jobs(planned({"cfg_scale": 7}, {"cfg_scale": 7.0}))
+    assert [repr(job.settings.generation.cfg_scale) for job in both] == ["7", "7.0"]
+    assert [job.identity for job in both] == [job.identity for job in alone]
+
+
+@pytest.mark.parametrize(
+    ("objective", "sampler"),
+    [("v", "dpmpp-3m-sde"), ("rectified_flow", "euler"), ("rf_denoiser", "pingpong")],
+)
+def test_each_objective_has_its_default_sampler(objective: str, sampler: str) -> None:
+    """Where the config names none."""
+    model = tiny_config()
+    model["model"]["diffusion"]["diffusion_objective"] = objective
+    (job,) = jobs(planned(model=model))
+    named = job.settings.sampler.NAME
+    assert named == sampler
 
 
 def test_keys_of_the_models_own_are_known() -> None:

@@ -371,3 +371,30 @@ def test_a_read_only_folder_where_all_is_done_is_no_error(
     assert "nothing to do" in result.err
     other = generate(folder=small_disk, seed=9)
     assert other.code == 2
+
+
+BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+"""What makes root bound by permissions, as anybody else is."""
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="needs setpriv")
+@pytest.mark.parametrize("shards", [None, 2])
+def test_a_folder_that_may_not_be_read_is_one_message(
+    shards: int | None, tiny_model: Path, write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Before the model is loaded, with its place in the config."""
+    folder = tmp_path / "out"
+    closed = folder if shards is None else folder / "00"
+    closed.mkdir(parents=True)
+    closed.chmod(0o300)
+    config = write_config(output={"output_dir": str(folder), "shard_dirs": shards})
+    done = subprocess.run(
+        [*(BOUND if os.geteuid() == 0 else []), sys.executable, "-m", "audiogen_cli", "generate",
+         *local_model(tiny_model), "--generation-config", str(config)],
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    closed.chmod(0o700)
+    assert done.returncode == 2
+    assert f"output.output_dir: '{closed}' cannot be read: Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -14,7 +14,7 @@ from audiogen_core.errors import InputError
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.runfolder.folder import RunFolder
 from audiogen_core.runfolder.journal import ENDING, line_of, records_of
-from tests.conftest import Command, local_model
+from tests.conftest import Command, local_model, report_of
 
 NAMES = ("kick", "snare", "tom")
 
@@ -178,3 +178,26 @@ def test_what_is_no_folder_is_refused(
     assert result.code == 2
     assert f"output.output_dir: '{hidden}' is not a folder" in result.err
     assert not list(elsewhere.iterdir())
+
+
+SHORT = """
+import resource, signal, sys
+from pathlib import Path
+from audiogen_core.runfolder.journal import Journal, line_of
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+record = {"begun": "kick.wav"}
+room = len(line_of(record)) + 5
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+with Journal(Path(sys.argv[1])) as journal:
+    journal.append(record)
+    try:
+        journal.append(record)
+    except OSError:
+        print("true")
+"""
+
+
+def test_a_record_that_is_not_written_whole_is_an_error(tmp_path: Path) -> None:
+    """Where a disk is about to be full, a part of it may be written without an error."""
+    assert report_of("-c", SHORT, str(tmp_path / f"one{ENDING}")) is True

@@ -67,6 +67,7 @@ class Pool(Executor):
         self.members: list[Member] = []
         self._heard: queue.SimpleQueue[tuple[Member, Answer | None]] = queue.SimpleQueue()
         self._lost_in_a_row = 0
+        self._cause = ""
         self._limits: deque[int] = deque()
 
     @abstractmethod
@@ -93,8 +94,14 @@ class Pool(Executor):
     def batch_limit(self, settings: Settings) -> int:
         """What the first of the workers says; they are all of one kind."""
         asked: Member | None = None
+        lost = 0
         while not self._limits:
-            if asked is None or asked not in self.members:
+            if asked not in self.members:
+                lost += asked is not None and not asked.cut_off
+                if lost == LOST_IN_A_ROW:
+                    raise WorkersLostError(
+                        f"each worker ends that is asked how large batches are: {self._cause}"
+                    )
                 asked = next((one for one in self.members if one.ready), None)
                 if asked is not None:
                     asked.tell(settings)
@@ -127,7 +134,9 @@ class Pool(Executor):
             case Ready():
                 worker.ready = True
                 self._lost_in_a_row = 0
-            case Refused(cause, code) if not any(one.ready for one in self.members):
+            case Refused(cause, code) if not any(
+                one.ready for one in self.members if one is not worker
+            ):
                 raise (UsageError if code == EXIT_USAGE else WorkersLostError)(cause)
             case Refused():
                 pass  # it ends now, and others work
@@ -149,7 +158,7 @@ class Pool(Executor):
 
     def _left(self, worker: Member) -> Iterator[Event]:
         """Tells what a worker had that has ended."""
-        cause = worker.end()
+        cause = self._cause = worker.end()
         self.members.remove(worker)
         if not (worker.ready or worker.cut_off):
             self._lost_in_a_row += 1

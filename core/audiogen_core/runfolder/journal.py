@@ -54,7 +54,9 @@ class Journal:
         Raises:
             OSError: They are not.
         """
-        self._file.write(b"".join(map(line_of, records)))
+        rest = memoryview(b"".join(map(line_of, records)))
+        while rest:  # near the end of a disk, less is written than was asked for
+            rest = rest[self._file.write(rest) :]
         os.fsync(self._file.fileno())
 
     def __enter__(self) -> Self:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from audiogen_core.errors import InputError, Problem
 from audiogen_core.storage.interface import MAX_METADATA, Storage
 
 
@@ -24,17 +25,11 @@ class LocalStorage(Storage):
 
     def names(self) -> Iterator[str]:
         """The names in the folder; or in its subfolders, each below the folder."""
-        try:
-            entries = os.scandir(self._folder)
-        except FileNotFoundError:
-            return
-        with entries:
-            for entry in entries:
-                if not self._in_folders:
-                    yield entry.name
-                elif entry.is_dir() and not entry.name.startswith("."):
-                    with os.scandir(entry) as inner:
-                        yield from (f"{entry.name}/{one.name}" for one in inner)
+        for entry in _entries(self._folder):
+            if not self._in_folders:
+                yield entry.name
+            elif entry.is_dir() and not entry.name.startswith("."):
+                yield from (f"{entry.name}/{one.name}" for one in _entries(entry))
 
     def stands(self, name: str) -> bool:
         """Whether something has the name, be it a link to what is gone."""
@@ -57,3 +52,19 @@ class LocalStorage(Storage):
             return path.read_bytes()
         except OSError:
             return None
+
+
+def _entries(folder: os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+    """What stands in a folder, if it exists.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        what = f"'{os.fspath(folder)}' cannot be read: {error.strerror}"
+        raise InputError(Problem("output.output_dir", what)) from None

@@ -6,7 +6,10 @@ takes one whose metadata never came for somebody else's.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from audiogen_core.identity import digest
+from audiogen_core.publishing import publish
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.runfolder.folder import SEEDS, RunFolder
 from audiogen_core.runfolder.journal import line_of, records_of
@@ -55,8 +58,14 @@ def share_seeds(folder: RunFolder, remote: RemoteStorage, *, anew: bool) -> None
         remote.remove(_NAME)
     line = line_of({"key": folder.key})
     _take(folder, remote.create(_NAME, line))
-    # What this machine keeps is only a copy.
-    (folder.hidden / SEEDS).write_bytes(line_of({"key": folder.key}))
+    # What this machine keeps is only a copy, which others may be reading.
+    kept, line = folder.hidden / SEEDS, line_of({"key": folder.key})
+
+    def write(path: Path) -> None:
+        path.write_bytes(line)
+
+    if kept.read_bytes() != line:
+        publish(kept, write, folder.path)
 
 
 def _take(folder: RunFolder, content: bytes | None) -> None:

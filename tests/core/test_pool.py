@@ -1,0 +1,87 @@
+"""A pool of workers ends where there can be none: it never waits for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from audiogen_core.errors import EXIT_USAGE, AudiogenError, UsageError
+from audiogen_core.executing.pool import LOST_IN_A_ROW, Member, Pool
+from audiogen_core.executing.process import Ready, Refused
+from audiogen_core.interfaces.executor import WorkersLostError
+from audiogen_core.interfaces.observer import Observer
+from audiogen_core.prepare import Planned
+from tests.core.test_jobs import jobs, planned
+
+
+class Ending(Pool):
+    """One worker, which ends when it is told anything; and so does each that replaces it.
+
+    Args:
+        says: What it says before.
+    """
+
+    NAME = "ending"
+
+    def __init__(self, says: Refused | None) -> None:
+        super().__init__()
+        self.says = says
+        self.started = 0
+
+    def start(self, planned: Planned, observer: Observer) -> None:
+        """Starts it."""
+        del planned, observer
+        self.wait_for_one()
+
+    def wanted(self) -> int:
+        """One."""
+        return 1
+
+    def member(self, place: int) -> Member:
+        """Starts it, and it is ready."""
+        self.started += 1
+        worker = Worker(place, self)
+        self.hear(worker, Ready())
+        return worker
+
+
+class Worker:
+    """One that ends when it is told anything."""
+
+    def __init__(self, place: int, pool: Ending) -> None:
+        self.place = place
+        self.ready = self.cut_off = False
+        self.tickets: list[int] = []
+        self._pool = pool
+
+    def tell(self, what: object) -> None:
+        """Ends."""
+        del what
+        if self._pool.says is not None:
+            self._pool.hear(self, self._pool.says)
+        self._pool.hear(self, None)
+
+    def close(self) -> None:
+        """It may have ended already."""
+
+    def end(self) -> str:
+        """The reason."""
+        return "was killed"
+
+
+@pytest.mark.parametrize(
+    ("says", "error", "started"),
+    [
+        (None, WorkersLostError, LOST_IN_A_ROW),
+        (Refused("a node lacks a package", EXIT_USAGE), UsageError, 1),
+    ],
+)
+def test_workers_that_end_when_they_are_asked(
+    says: Refused | None, error: type[AudiogenError], started: int
+) -> None:
+    """Those that are lost are replaced some times, and one that says why is believed at once."""
+    (job,) = jobs(planned())
+    pool = Ending(says)
+    pool.wait_for_one()
+    with pytest.raises(error, match="was killed" if says is None else says.cause):
+        pool.batch_limit(job.settings)
+    assert pool.started == started
