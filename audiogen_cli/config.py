@@ -191,10 +191,15 @@ def _model(
 
 
 def _check_against(model: ModelSource, config: GenerationConfig, plugins: PluginManager) -> None:
-    """Checks all that can be checked before a model's weights are read."""
+    """Checks all that can be checked before a model's weights are read.
+
+    What stands in the output folder is a matter of the run: it may well be this config's.
+    """
     import torch
 
     from audiogen_core.observer import Observers
+    from audiogen_core.on_existing import OnExisting
     from audiogen_core.prepare import Request, prepare
 
-    prepare(Request(config, model, torch.device("cpu")), plugins, Observers([], plugins))
+    request = Request(config, model, torch.device("cpu"), on_existing=OnExisting.OVERWRITE)
+    prepare(request, plugins, Observers([], plugins))

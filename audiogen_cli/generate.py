@@ -29,6 +29,7 @@ from audiogen_core.errors import (
 )
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.precision import Precision, Quantization
+from audiogen_core.storage.address import is_address
 from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def generate(
         typer.Option(metavar="I/N", help="Make every N-th sample from the I-th, 1/1 to N/N."),
     ] = None,
     executor: Annotated[
-        str, typer.Option(metavar="NAME", help="Who makes the outputs: local or processes.")
+        str, typer.Option(metavar="NAME", help="Who makes the outputs: local, processes or ray.")
     ] = "local",
     executor_options: Annotated[
         list[str] | None,
@@ -167,6 +168,8 @@ def generate(
         config = read_config(generation_config, plugins, "--generation-config -", overrides)
     else:
         config = build_config(suggested(source), plugins, "", overrides)
+    if play and is_address(config.output.output_dir):
+        raise UsageError("--play plays files of a folder, and output.output_dir is an address")
     playback = Playback([config.encoder.EXTENSION]) if play else None
     progress = display(config.observers, plugins, quiet=quiet)
     observers = [progress, playback] if playback is not None else [progress]

@@ -131,7 +131,10 @@ class OutputSection(PluginOptions):
 
 
 class ConditioningValues(BaseModel):
-    """What to generate. A model's own conditioners add keys; null is no value."""
+    """What to generate. A model's own conditioners add keys; null is no value.
+
+    The defaults hold where the whole section is left out: a section that is there says all.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 

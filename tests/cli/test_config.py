@@ -25,7 +25,7 @@ from audiogen_core.interfaces.naming import NamingStrategy
 from audiogen_core.options import PluginOptions
 from audiogen_core.plugin_manager import PluginManager, PluginWarning, installed_plugins
 from audiogen_core.registry import NAMING, Origin, Registry
-from tests.conftest import Command, audiogen_process
+from tests.conftest import Command, audiogen_process, local_model
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("**/*.json"))
 
@@ -450,3 +450,15 @@ def test_generate_reads_every_format(
         )  # fmt: skip
         assert result.code == 0, result.err
         assert Path(result.out.strip()).stat().st_size > 1000
+
+
+def test_a_config_stays_good_once_it_has_been_run(
+    tiny_model: Path, write_config: Callable[..., Path], audiogen: Command
+) -> None:
+    """Its own outputs in the folder are nothing to complain about, whoever's weights made them."""
+    config = write_config(generation={"seed": 1})
+    made = audiogen("generate", *local_model(tiny_model), "--generation-config", config)
+    assert made.code == 0, made.err
+    model = ["--model-config", tiny_model / "model_config.json"]
+    result = audiogen("config", "validate", config, *model)
+    assert (result.code, result.out) == (0, f"{config}: ok\n"), result.err

@@ -93,6 +93,17 @@ def test_a_player_that_fails_costs_nothing(
     )  # fmt: skip
 
 
+def test_files_at_an_address_are_not_played(
+    player: Callable[..., Path], tiny_model: Path, audiogen: Command
+) -> None:
+    """The local copy is gone before its turn may come."""
+    player("mpv")
+    arguments = [*local_model(tiny_model), "--prompt", "a", "--out", "memory://a/b", "--play"]
+    result = audiogen("generate", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "--play plays files of a folder, and output.output_dir is an address" in result.err
+
+
 def test_a_signal_ends_the_playing_alone(
     player: Callable[..., Path], tiny_model: Path, write_config: WriteConfig
 ) -> None:
