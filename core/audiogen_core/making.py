@@ -23,6 +23,8 @@ from audiogen_core.models.encoding import encoded
 from audiogen_core.models.model import Model
 from audiogen_core.registry import describe
 
+NEEDS_LESS = 'generation.sample_size "auto" and --model-half need less memory'
+
 FORESEEN = 32
 """A run of so many outputs tells the conditioners all of its values at once."""
 
@@ -52,7 +54,9 @@ def make_batch(
         raise_if_stopped()
         # No more than the words: the error itself holds on to the memory that a retry needs.
         audio, cause = {}, describe(error)
-        smaller = batch.halves() if is_out_of_memory(error) else batch.samples()
+        smaller = batch.samples()
+        if is_out_of_memory(error):
+            smaller, cause = batch.halves(), f"{cause} ({NEEDS_LESS})"
     if audio:
         for index, one_audio in audio.items():
             yield batch, index, one_audio

@@ -138,6 +138,23 @@ def test_out_of_memory_halves_the_batch(
     assert content["batch"] == {"size": 1, "index": 0}
 
 
+def test_no_memory_even_for_one_output_says_what_needs_less(
+    generate: Generate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where halving has come to its end."""
+
+    def short(*arguments: Any) -> Any:
+        raise torch.OutOfMemoryError("none left")
+
+    monkeypatch.setattr(making, "make_audio", short)
+    assert generate("--max-batch", "4").code == 3
+    causes = {one["cause"] for one in failures(tmp_path / "out")}
+    assert causes == {
+        'OutOfMemoryError: none left (generation.sample_size "auto" and --model-half need less '
+        "memory)"
+    }
+
+
 def test_out_of_memory_at_every_place(
     generate: Generate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
