@@ -32,6 +32,8 @@ from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.precision import Quantization
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.recall import Recalled, recall
+from audiogen_core.storage.address import is_address, local_folder
+from audiogen_core.storage.upload import Upload
 from audiogen_core.tags import without_folders
 
 SUFFIX = "-again"
@@ -43,8 +45,8 @@ class Wishes:
     """What shall be other than it was.
 
     Attributes:
-        folder: Where the files go; None for beside each.
-        file: What the one file is called; None for its own name.
+        folder: The folder or address where the files go; None for beside each.
+        name: What the one file is called there; None for its own name.
         overrides: Values that take the place of recorded ones.
         model: Where the model is now; None for where it was.
         autoencoder_path: Where the checkpoint is now whose autoencoder was used.
@@ -52,8 +54,8 @@ class Wishes:
         on_existing: What happens where something else has a name.
     """
 
-    folder: Path | None = None
-    file: Path | None = None
+    folder: str | None = None
+    name: str | None = None
     overrides: Overrides = NOTHING
     model: ModelSource | None = None
     autoencoder_path: Path | None = None
@@ -89,6 +91,11 @@ class Repeat:
     def is_same(self) -> bool:
         """Whether it will be made from the same."""
         return self.job.identity == self.recalled.identity
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether both files will be here: the old audio, and the new one that stays."""
+        return self.recalled.audio is not None and self.prepared.remote is None
 
     def changed_recordings(self) -> list[str]:
         """The keys of recordings whose content is not what it was."""
@@ -140,12 +147,12 @@ def prepare_again(
         return Repeat(recalled, prepare(request, plugins, observer))
 
 
-def config_of(recalled: Recalled, folder: Path) -> dict[str, Any]:
+def config_of(recalled: Recalled, folder: str) -> dict[str, Any]:
     """The data of a generation config that makes one file again.
 
     Args:
         recalled: How it was made.
-        folder: Where the new one goes.
+        folder: The folder or address where the new one goes.
     """
     document, output = recalled.document, recalled.document.output
     options = output.file_format_options
@@ -154,11 +161,11 @@ def config_of(recalled: Recalled, folder: Path) -> dict[str, Any]:
         "conditioning_defaults": dict(document.conditioning),
         "input": {"type": "config", "samples": [{}]},
         "output": {
-            "output_dir": str(folder),
+            "output_dir": folder,
             "file_format": {"name": document.file_format, **options}
             if options
             else document.file_format,
-            "save_metadata": recalled.beside,
+            "save_metadata": recalled.beside or is_address(folder),
             "cut_to_seconds_total": output.cut_to_seconds_total,
             "post_processing": output.post_processing,
         },
@@ -185,6 +192,8 @@ def make_again(
             loaded = _loaded(repeat.prepared, loaded, every)
             config = loaded.request.config
             own = Observers([one for one in config.observers if one.NAME not in names], plugins)
+            if loaded.remote is not None:
+                own.add(Upload(loaded.remote))
             try:
                 outcome = make_outputs(loaded, Observers([every, own], plugins))
             finally:
@@ -264,10 +273,8 @@ def _add(whole: Outcome, outcome: Outcome) -> None:
     whole.stopped = outcome.stopped
 
 
-def _folder(recalled: Recalled, wishes: Wishes) -> Path:
-    if wishes.file is not None:
-        return wishes.file.parent
-    return wishes.folder or recalled.path.parent
+def _folder(recalled: Recalled, wishes: Wishes) -> str:
+    return str(recalled.path.parent) if wishes.folder is None else wishes.folder
 
 
 def _stem(recalled: Recalled, wishes: Wishes, config: GenerationConfig) -> str:
@@ -276,15 +283,16 @@ def _stem(recalled: Recalled, wishes: Wishes, config: GenerationConfig) -> str:
     Raises:
         UsageError: The name that was asked for ends in what its format does not.
     """
-    if (file := wishes.file) is not None:
-        if file.suffix != config.encoder.EXTENSION:
+    if wishes.name is not None:
+        name = Path(wishes.name)
+        if name.suffix != config.encoder.EXTENSION:
             raise UsageError(
-                f"--out {file}: files in the format '{config.encoder.NAME}' end in "
+                f"--out {wishes.folder}/{name}: files in the format '{config.encoder.NAME}' end in "
                 f"'{config.encoder.EXTENSION}'; --set output.file_format=... asks for another"
             )
-        return file.stem
+        return name.stem
     old = recalled.path
-    beside = _folder(recalled, wishes).resolve() == old.parent.resolve()
+    beside = local_folder(config.output.output_dir).resolve() == old.parent.resolve()
     return f"{old.stem}{SUFFIX}" if beside else old.stem
 
 
