@@ -360,6 +360,54 @@ def test_a_device_that_is_not_here(
     assert f"note: {old} was made on 'cuda:0', which is not here: using '" in result.err
 
 
+@pytest.mark.parametrize("replaced", ["by the command", "by hand"])
+def test_metadata_of_what_was_replaced_is_not_believed(
+    replaced: str, short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Without metadata of its own, a file of the same size and name is told of by its tags."""
+
+    def generate(seed: int, **output: Any) -> Path:
+        config = write_config(generation={"seed": seed}, output={"file_naming": "prompt", **output})
+        arguments = [*local_model(short_model), "--generation-config", config]
+        return made(audiogen("generate", *arguments, "--on-existing", "overwrite"))[0]
+
+    path = generate(1)
+    size, beside = path.stat().st_size, path.with_suffix(".json")
+    if replaced == "by the command":
+        other = path.with_name("other.json")
+        other.write_bytes(beside.read_bytes())
+        assert generate(2, save_metadata=False) == path
+        assert not beside.exists()
+        assert other.exists()
+    else:
+        generate(2, save_metadata=False, output_dir=str(tmp_path / "other")).replace(path)
+    assert path.stat().st_size == size
+    assert json.loads(audiogen("show", "--json", path).out)["generation_config"]["seed"] == 2
+    again = made(audiogen("again", path, *local_model(short_model), "--out", tmp_path / "again"))
+    assert again[0].read_bytes() == path.read_bytes()
+
+
+def test_json_that_describes_something_else_stays(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """What is replaced without metadata takes along its own, and no other file of its name."""
+
+    def generate(seed: int, **output: Any) -> Path:
+        config = write_config(generation={"seed": seed}, output={"file_naming": "prompt", **output})
+        arguments = [*local_model(short_model), "--generation-config", config]
+        return made(audiogen("generate", *arguments, "--on-existing", "overwrite"))[0]
+
+    beside = generate(1).with_suffix(".json")
+    content = beside.read_bytes()
+    for seed in (1, 2):  # the second time in place of a file without metadata
+        generate(seed, file_format="flac", save_metadata=False)
+        assert beside.read_bytes() == content  # of the other format's file
+    for seed, text in ((3, '{"name": "package"}'), (4, '{"generation_config": ')):
+        beside.write_text(text, encoding="utf-8")
+        generate(seed, save_metadata=False)
+        assert beside.read_text("utf-8") == text
+
+
 def test_metadata_that_names_no_model(audiogen: Command, tmp_path: Path) -> None:
     """What other programs write in this form can be shown, but does not say enough."""
     path = tmp_path / "x.json"
