@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from audiogen_core.batching import Place
-from audiogen_core.config import GenerationConfig, parse_config
+from audiogen_core.config import TRIM, GenerationConfig, GenerationSection, parse_config
 from audiogen_core.default_model import DefaultSource
 from audiogen_core.devices import choose_device, type_of
 from audiogen_core.errors import InputError, Problem, UsageError
 from audiogen_core.identity import without_places
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.jobs import Job
+from audiogen_core.jobs import Job, form_of
 from audiogen_core.metadata import digests_of_recordings
 from audiogen_core.models.source import HubSource, LocalSource, ModelSource
 from audiogen_core.names import same_name
@@ -129,7 +129,9 @@ def prepare_again(
         what = "is required, but missing: without it, the file cannot be made again"
         raise InputError(Problem("generation_config.seed", what), recalled.origin)
     with wishes.overrides.explained():
-        data = wishes.overrides.applied(config_of(recalled, _folder(recalled, wishes)))
+        recorded = config_of(recalled, _folder(recalled, wishes))
+        fitting = _fitted(recorded, wishes.overrides.applied(recorded), plugins)
+        data = wishes.overrides.applied(fitting)
         config = parse_config(data, plugins, recalled.origin)
         _check_one(config, document.generation_config.get("batch_size"))
         request = Request(
@@ -170,6 +172,45 @@ def config_of(recalled: Recalled, folder: str) -> dict[str, Any]:
             "post_processing": output.post_processing,
         },
     }
+
+
+def _fitted(
+    recorded: dict[str, Any], wanted: dict[str, Any], plugins: PluginManager
+) -> dict[str, Any]:
+    """A config's data without what only followed from values that are to be others.
+
+    Args:
+        recorded: What made the file.
+        wanted: The same with the values that take the place of recorded ones, unchecked.
+        plugins: Where what they name comes from.
+    """
+    generation, output = dict(recorded["generation"]), dict(recorded["output"])
+    match wanted.get("generation"):
+        case {"sampler_type": str(name)} if (
+            name != generation.get("sampler_type") and name in plugins.samplers
+        ):
+            # The other options are the old sampler's: those that both have are meant.
+            sampler = plugins.samplers.load(name)
+            known = {*GenerationSection.model_fields, *sampler.Options.model_fields}
+            generation = {key: value for key, value in generation.items() if key in known}
+    chain, cut = output["post_processing"], output["cut_to_seconds_total"]
+    match wanted.get("output"):
+        case {"cut_to_seconds_total": bool(cuts)} if chain and cuts != cut:
+            if chain == _default_chain(plugins, cut=cut):
+                output["post_processing"] = _default_chain(plugins, cut=cuts)
+            elif cut and chain[0].get("name") == TRIM:  # it was put in front of the others
+                output["post_processing"] = chain[1:]
+    return {**recorded, "generation": generation, "output": output}
+
+
+def _default_chain(plugins: PluginManager, *, cut: bool) -> list[dict[str, Any]]:
+    """The post-processors of a config that names none, as metadata tells of them."""
+    data = {
+        "input": {"type": "config", "samples": [{}]},
+        "output": {"cut_to_seconds_total": cut},
+    }
+    chain: list[dict[str, Any]] = form_of(parse_config(data, plugins))["post_processing"]
+    return chain
 
 
 def make_again(

@@ -408,6 +408,62 @@ def test_json_that_describes_something_else_stays(
         assert beside.read_text("utf-8") == text
 
 
+def first_made(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, **sections: Any
+) -> Path:
+    """A file of the tiny model, from a config with these sections."""
+    config = write_config(**sections)
+    return made(audiogen("generate", *local_model(short_model), "--generation-config", config))[0]
+
+
+@pytest.mark.parametrize(
+    ("cut", "chain"),
+    [
+        (False, None), (True, None), (False, ["loudness"]),
+        (False, ["peak", "trim", {"name": "fade", "fade_in": 0.1}]),
+    ],
+)  # fmt: skip
+def test_the_switch_that_cuts_can_be_turned(
+    cut: bool, chain: Any, short_model: Path, write_config: WriteConfig, audiogen: Command,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """With it as the only change, the file is what a config with the other value makes."""
+    sections: dict[str, Any] = {"conditioning_defaults": {"seconds_total": 0.2}}
+    output = {} if chain is None else {"post_processing": chain}
+    old, wanted = (
+        first_made(
+            short_model, write_config, audiogen, **sections,
+            output={"output_dir": str(tmp_path / name), "cut_to_seconds_total": value, **output},
+        )
+        for name, value in (("old", not cut), ("wanted", cut))
+    )  # fmt: skip
+    setting = f"output.cut_to_seconds_total={json.dumps(cut)}"
+    (new,) = made(audiogen("again", old, "--out", tmp_path / "new", "--set", setting))
+    assert new.read_bytes() == wanted.read_bytes()
+    told = json.loads(new.with_suffix(".json").read_text("utf-8"))
+    assert (
+        told["identity"] == json.loads(wanted.with_suffix(".json").read_text("utf-8"))["identity"]
+    )
+
+
+def test_another_sampler_needs_no_options_of_the_old_one(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Those that it has too are kept; one that is asked for is never dropped in silence."""
+    options = {"sampler_type": "dpmpp-2m-sde", "eta": 0.5, "solver_type": "heun", "s_noise": 1.01}
+    old = first_made(short_model, write_config, audiogen, generation=options)
+    for name, kept in (("dpmpp-2m", {}), ("dpmpp-3m-sde", {"eta": 0.5, "s_noise": 1.01})):
+        sampler = f"generation.sampler_type={name}"
+        (new,) = made(audiogen("again", old, "--out", tmp_path / name, "--set", sampler))
+        told = json.loads(new.with_suffix(".json").read_text("utf-8"))["generation_config"]
+        assert (told["sampler_type"], told["steps"]) == (name, 2)
+        assert {key: told[key] for key in options if key in told} == {**kept, "sampler_type": name}
+    both = ["--set", "generation.eta=0.5", "--set", "generation.sampler_type=dpmpp-2m"]
+    result = audiogen("again", old, "--out", tmp_path / "none", *both)
+    assert result.code == 2
+    assert "--set generation.eta=0.5: generation.eta: unknown key for sampler" in result.err
+
+
 def test_metadata_that_names_no_model(audiogen: Command, tmp_path: Path) -> None:
     """What other programs write in this form can be shown, but does not say enough."""
     path = tmp_path / "x.json"
