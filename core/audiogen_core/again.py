@@ -15,9 +15,10 @@ from audiogen_core.batching import Place
 from audiogen_core.config import TRIM, GenerationConfig, GenerationSection, parse_config
 from audiogen_core.default_model import DefaultSource
 from audiogen_core.devices import choose_device, type_of
-from audiogen_core.errors import InputError, Problem, UsageError
+from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
 from audiogen_core.identity import without_places
 from audiogen_core.interfaces.observer import Observer
+from audiogen_core.interrupts import raise_if_stopped
 from audiogen_core.jobs import Job, form_of
 from audiogen_core.metadata import digests_of_recordings
 from audiogen_core.models.source import HubSource, LocalSource, ModelSource
@@ -222,25 +223,27 @@ def make_again(
         repeats: The files.
         plugins: Where what they name comes from.
         observers: Who is told, as of a single run.
+
+    Raises:
+        AudiogenError: The first model cannot be had: nothing was written.
     """
     left = [one for one in repeats if one.prepared.left]
     every = _OneRun(observers, plugins, [one.job for one in left])
-    names = {one.NAME for one in observers}
     whole = Outcome(len(repeats), there_before=len(repeats) - len(left))
     loaded: Prepared | None = None
     try:
         for repeat in left:
-            loaded = _loaded(repeat.prepared, loaded, every)
-            config = loaded.request.config
-            own = Observers([one for one in config.observers if one.NAME not in names], plugins)
-            if loaded.remote is not None:
-                own.add(Upload(loaded.remote))
             try:
-                outcome = make_outputs(loaded, Observers([every, own], plugins))
-            finally:
-                own.close()
-            _add(whole, outcome)
-            if outcome.interrupted or outcome.stopped is not None:
+                loaded = _loaded(repeat.prepared, loaded, every)
+                _add(whole, _made(loaded, every))
+            except (KeyboardInterrupt, AudiogenError) as error:
+                if not every.has_started:
+                    raise  # nothing was made yet
+                if isinstance(error, AudiogenError):
+                    whole.stopped = str(error)
+                else:
+                    whole.interrupted = True
+            if whole.interrupted or whole.stopped is not None:
                 break
         every.end(whole)
     finally:
@@ -270,6 +273,9 @@ class _OneRun(Observers):
         observers: The observers.
         plugins: For the distribution of one that fails.
         jobs: The outputs of all runs.
+
+    Attributes:
+        has_started: Whether the first of them has.
     """
 
     def __init__(
@@ -277,13 +283,13 @@ class _OneRun(Observers):
     ) -> None:
         super().__init__(observers, plugins)
         self._jobs = jobs
-        self._started = False
+        self.has_started = False
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """Tells of all outputs, the first time."""
         del jobs
-        if not self._started:
-            self._started = True
+        if not self.has_started:
+            self.has_started = True
             super().run_started(config, self._jobs)
 
     def run_ended(self, outcome: Outcome) -> None:
@@ -302,8 +308,25 @@ def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> 
 
     if before is not None and needed(before) == needed(prepared):
         return replace(prepared, model=before.model)
-    prepared.load(observer)
+    try:
+        prepared.load(observer)
+    except Exception:
+        raise_if_stopped()
+        raise
     return prepared
+
+
+def _made(loaded: Prepared, every: Observers) -> Outcome:
+    """What came of one of the runs, of which its own observers are told too."""
+    names = {one.NAME for one in every.each()}
+    others = [one for one in loaded.request.config.observers if one.NAME not in names]
+    own = Observers(others, loaded.plugins)
+    if loaded.remote is not None:
+        own.add(Upload(loaded.remote))
+    try:
+        return make_outputs(loaded, Observers([every, own], loaded.plugins))
+    finally:
+        own.close()
 
 
 def _add(whole: Outcome, outcome: Outcome) -> None:

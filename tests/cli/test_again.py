@@ -14,11 +14,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
-from audiogen_core.interfaces.observer import Output
+from audiogen_core.interfaces.observer import Observer, Output
+from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import installed_plugins
+from audiogen_core.prepare import Prepared
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.observers.metadata import MetadataFiles
+from audiogen_plugins.observers.progress import Progress
 from tests.conftest import Command, audiogen_process, local_model, write_embedding_model
 
 WriteConfig = Callable[..., Path]
@@ -462,6 +465,54 @@ def test_another_sampler_needs_no_options_of_the_old_one(
     result = audiogen("again", old, "--out", tmp_path / "none", *both)
     assert result.code == 2
     assert "--set generation.eta=0.5: generation.eta: unknown key for sampler" in result.err
+
+
+@pytest.mark.parametrize("how", ["interrupted", "broken"])
+def test_a_second_model_that_does_not_come(
+    how: str,
+    short_model: Path,
+    write_config: WriteConfig,
+    audiogen: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the first one made is told of, by the message, the exit code and to observers."""
+    ended: list[Outcome] = []
+    monkeypatch.setattr(
+        Progress, "run_ended", lambda _, outcome: ended.append(outcome), raising=False
+    )
+    model = Path(shutil.copytree(short_model, tmp_path / "model"))
+    first = first_made(short_model, write_config, audiogen)
+    second = first_made(
+        model, write_config, audiogen, input={"type": "config", "samples": [{"prompt": "rain"}]}
+    )
+    weights = model / "t5" / "model.safetensors"
+    if how == "broken":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    else:
+        load = Prepared.load
+
+        def interrupted(prepared: Prepared, observer: Observer) -> None:
+            if Path(prepared.identity["ckpt_path"]).parent == model:
+                raise KeyboardInterrupt
+            load(prepared, observer)
+
+        monkeypatch.setattr(Prepared, "load", interrupted)
+    del ended[:]
+    out = tmp_path / "again"
+    result = audiogen("again", first, second, "--out", out)
+    assert result.out == f"{out / first.name}\n", result.err
+    code, message = (
+        (130, "interrupted: 1 written, 1 left\n")
+        if how == "interrupted"
+        else (1, ": 1 written, 1 left\n")
+    )
+    assert (result.code, result.err[-len(message) :]) == (code, message)
+    assert [(one.interrupted, len(one.written)) for one in ended] == [(how == "interrupted", 1)]
+    # The other way round nothing was made.
+    result = audiogen("again", second, first, "--out", tmp_path / "none")
+    assert (result.code, result.out) == (130 if how == "interrupted" else 2, "")
+    assert not (tmp_path / "none").exists()
 
 
 def test_metadata_that_names_no_model(audiogen: Command, tmp_path: Path) -> None:
