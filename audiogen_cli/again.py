@@ -32,7 +32,8 @@ def again(
     out: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", help="Folder to write to, or a name for the one file; beside each else."
+            metavar="PATH",
+            help="Folder or address to write to, or a name for the one file; beside each else.",
         ),
     ] = None,
     settings: Settings = None,
@@ -70,7 +71,7 @@ def again(
     from audiogen_core.recall import recall
 
     overrides = Overrides([parse_setting(text) for text in settings or ()])
-    folder, file = _target(out, len(files))
+    folder, name = _target(out, len(files))
     local = None
     if model_config is not None or ckpt_path is not None:
         local = model_source(None, None, model_config, ckpt_path)
@@ -86,7 +87,7 @@ def again(
 
             wishes = Wishes(
                 folder,
-                file,
+                name,
                 overrides,
                 local,
                 pretransform_ckpt_path,
@@ -107,27 +108,32 @@ def again(
     finally:
         progress.close()
     for one in repeats:
-        if one.is_same and one.path in outcome.written and one.recalled.audio is not None:
+        if one.is_same and one.path in outcome.written and one.is_comparable:
             _compare(one, progress)
     if playback is not None:
         playback.wait()
     report(outcome)
 
 
-def _target(out: str | None, files: int) -> tuple[Path | None, Path | None]:
-    """The folder, or the file, that ``--out`` means.
+def _target(out: str | None, files: int) -> tuple[str | None, str | None]:
+    """The folder or address that ``--out`` means, and the name in it if it means one file.
 
     Raises:
         UsageError: It means one file, and there are several to make.
     """
     if out is None:
         return None, None
-    path = Path(out)
-    if path.is_dir() or out.endswith(("/", os.sep)) or not path.suffix:
-        return path, None
+    if "://" in out:
+        folder, _, name = out.rpartition("/")
+        is_folder = folder.endswith("/")  # the name is the store's own, as in s3://sounds.org
+    else:
+        folder, name = str(Path(out).parent), Path(out).name
+        is_folder = Path(out).is_dir() or out.endswith(os.sep)
+    if is_folder or out.endswith("/") or not Path(name).suffix:
+        return out, None
     if files > 1:
         raise UsageError(f"--out {out}: must be a folder for {files} files; add a / to its name")
-    return None, path
+    return folder, name
 
 
 def _warn_of_changes(repeat: Repeat, *, changed: bool) -> None:

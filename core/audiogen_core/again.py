@@ -12,13 +12,14 @@ from typing import Any
 import torch
 
 from audiogen_core.batching import Place
-from audiogen_core.config import GenerationConfig, parse_config
+from audiogen_core.config import TRIM, GenerationConfig, GenerationSection, parse_config
 from audiogen_core.default_model import DefaultSource
 from audiogen_core.devices import choose_device, type_of
-from audiogen_core.errors import InputError, Problem, UsageError
+from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
 from audiogen_core.identity import without_places
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.jobs import Job
+from audiogen_core.interrupts import raise_if_stopped
+from audiogen_core.jobs import Job, form_of
 from audiogen_core.metadata import digests_of_recordings
 from audiogen_core.models.source import HubSource, LocalSource, ModelSource
 from audiogen_core.names import same_name
@@ -32,6 +33,8 @@ from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.precision import Quantization
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.recall import Recalled, recall
+from audiogen_core.storage.address import is_address, local_folder
+from audiogen_core.storage.upload import Upload
 from audiogen_core.tags import without_folders
 
 SUFFIX = "-again"
@@ -43,8 +46,8 @@ class Wishes:
     """What shall be other than it was.
 
     Attributes:
-        folder: Where the files go; None for beside each.
-        file: What the one file is called; None for its own name.
+        folder: The folder or address where the files go; None for beside each.
+        name: What the one file is called there; None for its own name.
         overrides: Values that take the place of recorded ones.
         model: Where the model is now; None for where it was.
         autoencoder_path: Where the checkpoint is now whose autoencoder was used.
@@ -52,8 +55,8 @@ class Wishes:
         on_existing: What happens where something else has a name.
     """
 
-    folder: Path | None = None
-    file: Path | None = None
+    folder: str | None = None
+    name: str | None = None
     overrides: Overrides = NOTHING
     model: ModelSource | None = None
     autoencoder_path: Path | None = None
@@ -90,6 +93,11 @@ class Repeat:
         """Whether it will be made from the same."""
         return self.job.identity == self.recalled.identity
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether both files will be here: the old audio, and the new one that stays."""
+        return self.recalled.audio is not None and self.prepared.remote is None
+
     def changed_recordings(self) -> list[str]:
         """The keys of recordings whose content is not what it was."""
         now = digests_of_recordings(self.job.values)
@@ -122,7 +130,9 @@ def prepare_again(
         what = "is required, but missing: without it, the file cannot be made again"
         raise InputError(Problem("generation_config.seed", what), recalled.origin)
     with wishes.overrides.explained():
-        data = wishes.overrides.applied(config_of(recalled, _folder(recalled, wishes)))
+        recorded = config_of(recalled, _folder(recalled, wishes))
+        fitting = _fitted(recorded, wishes.overrides.applied(recorded), plugins)
+        data = wishes.overrides.applied(fitting)
         config = parse_config(data, plugins, recalled.origin)
         _check_one(config, document.generation_config.get("batch_size"))
         request = Request(
@@ -140,12 +150,12 @@ def prepare_again(
         return Repeat(recalled, prepare(request, plugins, observer))
 
 
-def config_of(recalled: Recalled, folder: Path) -> dict[str, Any]:
+def config_of(recalled: Recalled, folder: str) -> dict[str, Any]:
     """The data of a generation config that makes one file again.
 
     Args:
         recalled: How it was made.
-        folder: Where the new one goes.
+        folder: The folder or address where the new one goes.
     """
     document, output = recalled.document, recalled.document.output
     options = output.file_format_options
@@ -154,15 +164,54 @@ def config_of(recalled: Recalled, folder: Path) -> dict[str, Any]:
         "conditioning_defaults": dict(document.conditioning),
         "input": {"type": "config", "samples": [{}]},
         "output": {
-            "output_dir": str(folder),
+            "output_dir": folder,
             "file_format": {"name": document.file_format, **options}
             if options
             else document.file_format,
-            "save_metadata": recalled.beside,
+            "save_metadata": recalled.beside or is_address(folder),
             "cut_to_seconds_total": output.cut_to_seconds_total,
             "post_processing": output.post_processing,
         },
     }
+
+
+def _fitted(
+    recorded: dict[str, Any], wanted: dict[str, Any], plugins: PluginManager
+) -> dict[str, Any]:
+    """A config's data without what only followed from values that are to be others.
+
+    Args:
+        recorded: What made the file.
+        wanted: The same with the values that take the place of recorded ones, unchecked.
+        plugins: Where what they name comes from.
+    """
+    generation, output = dict(recorded["generation"]), dict(recorded["output"])
+    match wanted.get("generation"):
+        case {"sampler_type": str(name)} if (
+            name != generation.get("sampler_type") and name in plugins.samplers
+        ):
+            # The other options are the old sampler's: those that both have are meant.
+            sampler = plugins.samplers.load(name)
+            known = {*GenerationSection.model_fields, *sampler.Options.model_fields}
+            generation = {key: value for key, value in generation.items() if key in known}
+    chain, cut = output["post_processing"], output["cut_to_seconds_total"]
+    match wanted.get("output"):
+        case {"cut_to_seconds_total": bool(cuts)} if chain and cuts != cut:
+            if chain == _default_chain(plugins, cut=cut):
+                output["post_processing"] = _default_chain(plugins, cut=cuts)
+            elif cut and chain[0].get("name") == TRIM:  # it was put in front of the others
+                output["post_processing"] = chain[1:]
+    return {**recorded, "generation": generation, "output": output}
+
+
+def _default_chain(plugins: PluginManager, *, cut: bool) -> list[dict[str, Any]]:
+    """The post-processors of a config that names none, as metadata tells of them."""
+    data = {
+        "input": {"type": "config", "samples": [{}]},
+        "output": {"cut_to_seconds_total": cut},
+    }
+    chain: list[dict[str, Any]] = form_of(parse_config(data, plugins))["post_processing"]
+    return chain
 
 
 def make_again(
@@ -174,23 +223,27 @@ def make_again(
         repeats: The files.
         plugins: Where what they name comes from.
         observers: Who is told, as of a single run.
+
+    Raises:
+        AudiogenError: The first model cannot be had: nothing was written.
     """
     left = [one for one in repeats if one.prepared.left]
     every = _OneRun(observers, plugins, [one.job for one in left])
-    names = {one.NAME for one in observers}
     whole = Outcome(len(repeats), there_before=len(repeats) - len(left))
     loaded: Prepared | None = None
     try:
         for repeat in left:
-            loaded = _loaded(repeat.prepared, loaded, every)
-            config = loaded.request.config
-            own = Observers([one for one in config.observers if one.NAME not in names], plugins)
             try:
-                outcome = make_outputs(loaded, Observers([every, own], plugins))
-            finally:
-                own.close()
-            _add(whole, outcome)
-            if outcome.interrupted or outcome.stopped is not None:
+                loaded = _loaded(repeat.prepared, loaded, every)
+                _add(whole, _made(loaded, every))
+            except (KeyboardInterrupt, AudiogenError) as error:
+                if not every.has_started:
+                    raise  # nothing was made yet
+                if isinstance(error, AudiogenError):
+                    whole.stopped = str(error)
+                else:
+                    whole.interrupted = True
+            if whole.interrupted or whole.stopped is not None:
                 break
         every.end(whole)
     finally:
@@ -220,6 +273,9 @@ class _OneRun(Observers):
         observers: The observers.
         plugins: For the distribution of one that fails.
         jobs: The outputs of all runs.
+
+    Attributes:
+        has_started: Whether the first of them has.
     """
 
     def __init__(
@@ -227,13 +283,13 @@ class _OneRun(Observers):
     ) -> None:
         super().__init__(observers, plugins)
         self._jobs = jobs
-        self._started = False
+        self.has_started = False
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
         """Tells of all outputs, the first time."""
         del jobs
-        if not self._started:
-            self._started = True
+        if not self.has_started:
+            self.has_started = True
             super().run_started(config, self._jobs)
 
     def run_ended(self, outcome: Outcome) -> None:
@@ -252,8 +308,25 @@ def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> 
 
     if before is not None and needed(before) == needed(prepared):
         return replace(prepared, model=before.model)
-    prepared.load(observer)
+    try:
+        prepared.load(observer)
+    except Exception:
+        raise_if_stopped()
+        raise
     return prepared
+
+
+def _made(loaded: Prepared, every: Observers) -> Outcome:
+    """What came of one of the runs, of which its own observers are told too."""
+    names = {one.NAME for one in every.each()}
+    others = [one for one in loaded.request.config.observers if one.NAME not in names]
+    own = Observers(others, loaded.plugins)
+    if loaded.remote is not None:
+        own.add(Upload(loaded.remote))
+    try:
+        return make_outputs(loaded, Observers([every, own], loaded.plugins))
+    finally:
+        own.close()
 
 
 def _add(whole: Outcome, outcome: Outcome) -> None:
@@ -264,10 +337,8 @@ def _add(whole: Outcome, outcome: Outcome) -> None:
     whole.stopped = outcome.stopped
 
 
-def _folder(recalled: Recalled, wishes: Wishes) -> Path:
-    if wishes.file is not None:
-        return wishes.file.parent
-    return wishes.folder or recalled.path.parent
+def _folder(recalled: Recalled, wishes: Wishes) -> str:
+    return str(recalled.path.parent) if wishes.folder is None else wishes.folder
 
 
 def _stem(recalled: Recalled, wishes: Wishes, config: GenerationConfig) -> str:
@@ -276,15 +347,16 @@ def _stem(recalled: Recalled, wishes: Wishes, config: GenerationConfig) -> str:
     Raises:
         UsageError: The name that was asked for ends in what its format does not.
     """
-    if (file := wishes.file) is not None:
-        if file.suffix != config.encoder.EXTENSION:
+    if wishes.name is not None:
+        name = Path(wishes.name)
+        if name.suffix != config.encoder.EXTENSION:
             raise UsageError(
-                f"--out {file}: files in the format '{config.encoder.NAME}' end in "
+                f"--out {wishes.folder}/{name}: files in the format '{config.encoder.NAME}' end in "
                 f"'{config.encoder.EXTENSION}'; --set output.file_format=... asks for another"
             )
-        return file.stem
+        return name.stem
     old = recalled.path
-    beside = _folder(recalled, wishes).resolve() == old.parent.resolve()
+    beside = local_folder(config.output.output_dir).resolve() == old.parent.resolve()
     return f"{old.stem}{SUFFIX}" if beside else old.stem
 
 

@@ -76,12 +76,17 @@ class Place:
     def fill(self, job: Job) -> tuple[Job, ...]:
         """The job at its place, in company such as it had, but for the neighbours' seeds.
 
-        Of recordings the neighbours get the job's own: theirs need not be there any more.
+        Of recordings the neighbours get the job's own, or like it none: theirs need not be there
+        any more, nor the encoder that they need, and what they hold rounds nothing of the job's.
         """
-        own = {key: job.values[key] for key in (*FILES, MASK) if key in job.values}
+        recordings = (*FILES, MASK)
+        own = {key: job.values[key] for key in recordings if key in job.values}
 
         def values(number: int) -> Mapping[str, Any]:
-            return {**self.others[number], **own} if number in self.others else job.values
+            if number not in self.others:
+                return job.values
+            other = self.others[number]
+            return {**{key: other[key] for key in other if key not in recordings}, **own}
 
         return tuple(
             replace(job, index=number, copy=0, values=values(number)) for number in range(self.size)

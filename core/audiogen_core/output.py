@@ -17,6 +17,7 @@ from audiogen_core.metadata import metadata
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Prepared
 from audiogen_core.publishing import Draft
+from audiogen_core.recall import is_described
 from audiogen_core.runfolder.folder import OpenFolder
 from audiogen_core.tags import tags_of
 
@@ -45,7 +46,7 @@ class Encoded:
         """
         path = folder / f"{job.stem}{config.encoder.EXTENSION}"
         # Whatever stood there, and not sooner: no metadata ever describes another audio.
-        if config.output.save_metadata:
+        if config.output.save_metadata or is_described(path):
             (folder / f"{job.stem}.json").unlink(missing_ok=True)
         self.draft.place(path)
         self.content["output"]["bytes"] = path.stat().st_size

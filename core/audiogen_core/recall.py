@@ -90,7 +90,7 @@ def recall(path: Path) -> Recalled:
     """Finds out how a file was made.
 
     What stands beside it under its name tells more than the tags, and is believed where it is of
-    this very file: of the same size, or of the same identity as the tags.
+    this very file: of the same identity as the tags, or where one of them has none, of its size.
 
     Args:
         path: An audio file, or the metadata of one.
@@ -106,14 +106,12 @@ def recall(path: Path) -> Recalled:
             raise InputError(Problem("", "is no metadata of an output"), str(path))
         return found
     beside, damage = _beside(path)
-    if beside is not None and beside.document.output.bytes == path.stat().st_size:
-        return beside
     tagged: Recalled | None = None
     try:
         tagged = _tagged(path)
     except InputError as error:
         damage = damage or error
-    if beside is not None and (tagged is None or tagged.identity == beside.identity):
+    if beside is not None and (tagged is None or _is_same(beside, tagged)):
         return beside
     if tagged is not None:
         return tagged
@@ -122,6 +120,27 @@ def recall(path: Path) -> Recalled:
     beside_it = path.with_suffix(ENDING).name
     what = f"holds no metadata in its tags, and no '{beside_it}' with any stands beside it"
     raise InputError(Problem("", what), str(path))
+
+
+def is_described(path: Path) -> bool:
+    """Whether what stands beside a file under its name is the metadata of it.
+
+    Args:
+        path: An audio file, which need not be there.
+    """
+    if not path.with_suffix(ENDING).is_file():
+        return False
+    try:
+        return recall(path).beside
+    except InputError:
+        return False
+
+
+def _is_same(beside: Recalled, tagged: Recalled) -> bool:
+    """Whether what stands beside a file is of the output that its tags tell of."""
+    if beside.identity and tagged.identity:
+        return beside.identity == tagged.identity
+    return beside.document.output.bytes == beside.path.stat().st_size
 
 
 def _check_file(path: Path) -> None:

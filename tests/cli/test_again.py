@@ -14,11 +14,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
-from audiogen_core.interfaces.observer import Output
+from audiogen_core.interfaces.observer import Observer, Output
+from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import installed_plugins
+from audiogen_core.prepare import Prepared
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.observers.metadata import MetadataFiles
+from audiogen_plugins.observers.progress import Progress
 from tests.conftest import Command, audiogen_process, local_model, write_embedding_model
 
 WriteConfig = Callable[..., Path]
@@ -358,6 +361,158 @@ def test_a_device_that_is_not_here(
     result = audiogen("again", old, "--out", tmp_path / "again")
     assert made(result)
     assert f"note: {old} was made on 'cuda:0', which is not here: using '" in result.err
+
+
+@pytest.mark.parametrize("replaced", ["by the command", "by hand"])
+def test_metadata_of_what_was_replaced_is_not_believed(
+    replaced: str, short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Without metadata of its own, a file of the same size and name is told of by its tags."""
+
+    def generate(seed: int, **output: Any) -> Path:
+        config = write_config(generation={"seed": seed}, output={"file_naming": "prompt", **output})
+        arguments = [*local_model(short_model), "--generation-config", config]
+        return made(audiogen("generate", *arguments, "--on-existing", "overwrite"))[0]
+
+    path = generate(1)
+    size, beside = path.stat().st_size, path.with_suffix(".json")
+    if replaced == "by the command":
+        other = path.with_name("other.json")
+        other.write_bytes(beside.read_bytes())
+        assert generate(2, save_metadata=False) == path
+        assert not beside.exists()
+        assert other.exists()
+    else:
+        generate(2, save_metadata=False, output_dir=str(tmp_path / "other")).replace(path)
+    assert path.stat().st_size == size
+    assert json.loads(audiogen("show", "--json", path).out)["generation_config"]["seed"] == 2
+    again = made(audiogen("again", path, *local_model(short_model), "--out", tmp_path / "again"))
+    assert again[0].read_bytes() == path.read_bytes()
+
+
+def test_json_that_describes_something_else_stays(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """What is replaced without metadata takes along its own, and no other file of its name."""
+
+    def generate(seed: int, **output: Any) -> Path:
+        config = write_config(generation={"seed": seed}, output={"file_naming": "prompt", **output})
+        arguments = [*local_model(short_model), "--generation-config", config]
+        return made(audiogen("generate", *arguments, "--on-existing", "overwrite"))[0]
+
+    beside = generate(1).with_suffix(".json")
+    content = beside.read_bytes()
+    for seed in (1, 2):  # the second time in place of a file without metadata
+        generate(seed, file_format="flac", save_metadata=False)
+        assert beside.read_bytes() == content  # of the other format's file
+    for seed, text in ((3, '{"name": "package"}'), (4, '{"generation_config": ')):
+        beside.write_text(text, encoding="utf-8")
+        generate(seed, save_metadata=False)
+        assert beside.read_text("utf-8") == text
+
+
+def first_made(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, **sections: Any
+) -> Path:
+    """A file of the tiny model, from a config with these sections."""
+    config = write_config(**sections)
+    return made(audiogen("generate", *local_model(short_model), "--generation-config", config))[0]
+
+
+@pytest.mark.parametrize(
+    ("cut", "chain"),
+    [
+        (False, None), (True, None), (False, ["loudness"]),
+        (False, ["peak", "trim", {"name": "fade", "fade_in": 0.1}]),
+    ],
+)  # fmt: skip
+def test_the_switch_that_cuts_can_be_turned(
+    cut: bool, chain: Any, short_model: Path, write_config: WriteConfig, audiogen: Command,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """With it as the only change, the file is what a config with the other value makes."""
+    sections: dict[str, Any] = {"conditioning_defaults": {"seconds_total": 0.2}}
+    output = {} if chain is None else {"post_processing": chain}
+    old, wanted = (
+        first_made(
+            short_model, write_config, audiogen, **sections,
+            output={"output_dir": str(tmp_path / name), "cut_to_seconds_total": value, **output},
+        )
+        for name, value in (("old", not cut), ("wanted", cut))
+    )  # fmt: skip
+    setting = f"output.cut_to_seconds_total={json.dumps(cut)}"
+    (new,) = made(audiogen("again", old, "--out", tmp_path / "new", "--set", setting))
+    assert new.read_bytes() == wanted.read_bytes()
+    told = json.loads(new.with_suffix(".json").read_text("utf-8"))
+    assert (
+        told["identity"] == json.loads(wanted.with_suffix(".json").read_text("utf-8"))["identity"]
+    )
+
+
+def test_another_sampler_needs_no_options_of_the_old_one(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Those that it has too are kept; one that is asked for is never dropped in silence."""
+    options = {"sampler_type": "dpmpp-2m-sde", "eta": 0.5, "solver_type": "heun", "s_noise": 1.01}
+    old = first_made(short_model, write_config, audiogen, generation=options)
+    for name, kept in (("dpmpp-2m", {}), ("dpmpp-3m-sde", {"eta": 0.5, "s_noise": 1.01})):
+        sampler = f"generation.sampler_type={name}"
+        (new,) = made(audiogen("again", old, "--out", tmp_path / name, "--set", sampler))
+        told = json.loads(new.with_suffix(".json").read_text("utf-8"))["generation_config"]
+        assert (told["sampler_type"], told["steps"]) == (name, 2)
+        assert {key: told[key] for key in options if key in told} == {**kept, "sampler_type": name}
+    both = ["--set", "generation.eta=0.5", "--set", "generation.sampler_type=dpmpp-2m"]
+    result = audiogen("again", old, "--out", tmp_path / "none", *both)
+    assert result.code == 2
+    assert "--set generation.eta=0.5: generation.eta: unknown key for sampler" in result.err
+
+
+@pytest.mark.parametrize("how", ["interrupted", "broken"])
+def test_a_second_model_that_does_not_come(
+    how: str,
+    short_model: Path,
+    write_config: WriteConfig,
+    audiogen: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the first one made is told of, by the message, the exit code and to observers."""
+    ended: list[Outcome] = []
+    monkeypatch.setattr(
+        Progress, "run_ended", lambda _, outcome: ended.append(outcome), raising=False
+    )
+    model = Path(shutil.copytree(short_model, tmp_path / "model"))
+    first = first_made(short_model, write_config, audiogen)
+    second = first_made(
+        model, write_config, audiogen, input={"type": "config", "samples": [{"prompt": "rain"}]}
+    )
+    weights = model / "t5" / "model.safetensors"
+    if how == "broken":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    else:
+        load = Prepared.load
+
+        def interrupted(prepared: Prepared, observer: Observer) -> None:
+            if Path(prepared.identity["ckpt_path"]).parent == model:
+                raise KeyboardInterrupt
+            load(prepared, observer)
+
+        monkeypatch.setattr(Prepared, "load", interrupted)
+    del ended[:]
+    out = tmp_path / "again"
+    result = audiogen("again", first, second, "--out", out)
+    assert result.out == f"{out / first.name}\n", result.err
+    code, message = (
+        (130, "interrupted: 1 written, 1 left\n")
+        if how == "interrupted"
+        else (1, ": 1 written, 1 left\n")
+    )
+    assert (result.code, result.err[-len(message) :]) == (code, message)
+    assert [(one.interrupted, len(one.written)) for one in ended] == [(how == "interrupted", 1)]
+    # The other way round nothing was made.
+    result = audiogen("again", second, first, "--out", tmp_path / "none")
+    assert (result.code, result.out) == (130 if how == "interrupted" else 2, "")
+    assert not (tmp_path / "none").exists()
 
 
 def test_metadata_that_names_no_model(audiogen: Command, tmp_path: Path) -> None:

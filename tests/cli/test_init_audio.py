@@ -169,6 +169,30 @@ def test_a_neighbour_s_recording_need_not_be_there(
     assert again.read_bytes() == first.read_bytes()
 
 
+def test_a_neighbour_may_be_filled_in(
+    write_config: Callable[..., Path], audiogen: Command, tone: Path, tmp_path: Path
+) -> None:
+    """Of a model that inpaints, each of a mixed batch is the same again, what the others fill."""
+    case = DATA / "golden" / "inpainting_v"
+    values = json.loads((case / "runs.json").read_text())["one-range"]["conditioning"]
+    recording = {"inpaint_audio": str(tone), "mask": [[0.1, None]]}
+    plain = {key: one for key, one in values.items() if key not in recording}
+    config = write_config(
+        conditioning_defaults={},
+        input={"type": "config", "samples": [plain, {**plain, **recording}, plain]},
+        output={"file_format": "wav float"},
+    )
+    arguments = [*local_model(case), "--generation-config", config, "--max-batch", "3"]
+    paths = made(audiogen("generate", *arguments))
+    for path in paths:
+        (again,) = made(audiogen("again", path))
+        assert again.read_bytes() == path.read_bytes()
+    tone.unlink()
+    (again,) = made(audiogen("again", paths[0], "--out", tmp_path / "without"))
+    assert again.read_bytes() == paths[0].read_bytes()
+    assert json.loads(again.with_suffix(".json").read_text())["batch"]["size"] == 3
+
+
 def test_the_mask_counts(
     write_config: Callable[..., Path], audiogen: Command, tmp_path: Path
 ) -> None:

@@ -131,6 +131,8 @@ def test_metadata_of_another_file_is_not_believed(tmp_path: Path, audiogen: Comm
     other = {**CONTENT, "identity": "ff", "conditioning": {"prompt": "rain"}}
     path.with_suffix(".json").write_text(json.dumps(other), encoding="utf-8")
     assert "a rising siren" in audiogen("show", path).out
+    write_beside(path, other)  # and of the same size
+    assert "a rising siren" in audiogen("show", path).out
     # Of the same identity it is the file's own, though somebody has changed the tags since.
     write_beside(path)
     path.write_bytes(path.read_bytes() + b"\\0")

@@ -163,6 +163,36 @@ def test_an_upload_that_fails_costs_its_output(
     assert [path for path in memory.find("/sounds") if path.endswith(".begun")] == []
 
 
+def test_a_file_is_made_again_at_an_address(
+    audiogen: Command, arguments: Callable[..., list[Any]], memory: Any, tmp_path: Path
+) -> None:
+    """By ``--out`` or ``--set``, with its own name or another; nothing stays here."""
+    result = audiogen(*arguments(str(tmp_path / "out")))
+    old, other, _ = [Path(line) for line in result.out.splitlines()]
+    for number, (files, asked, names) in enumerate([
+        ([old, other], ["--out", "memory://again/0"], ["kick", "snare"]),
+        ([old], ["--out", "memory://again/1/mine.wav"], ["mine"]),
+        ([old], ["--set", "output.output_dir=memory://again/2"], ["kick"]),
+    ]):  # fmt: skip
+        result = audiogen("again", *files, *asked)
+        assert result.code == 0, result.err
+        made = [f"memory://again/{number}/{name}.wav" for name in names]
+        assert result.out.splitlines() == made
+        stands = content(memory, f"/again/{number}")
+        assert sorted(stands) == sorted(
+            f"{name}.{end}" for name in names for end in ("json", "wav")
+        )
+        for file, name in zip(files, names, strict=True):
+            assert stands[f"{name}.wav"] == file.read_bytes()
+        result = audiogen("again", *files, *asked)
+        assert (result.code, result.out) == (0, ""), result.err
+    assert not left_over(tmp_path / "cache")
+    old.with_suffix(".json").unlink()  # tags alone will do
+    result = audiogen("again", old, "--out", "memory://again/3/", *arguments("")[1:5])
+    assert result.code == 0, result.err
+    assert content(memory, "/again/3")["kick.wav"] == old.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("address", "output", "message"),
     [
