@@ -14,12 +14,10 @@ from pathlib import Path
 import torch
 from audiogen_core.memory import give_back, keep_freed
 
-MEBIBYTES = 2**20 // 4
-
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(8):
-        [torch.ones(12 * MEBIBYTES) for _ in range(4)]
+        torch.ones(10 * 2**20)  # 40 MiB, above what glibc keeps by itself
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 def resident():
@@ -39,6 +37,6 @@ print(json.dumps([*told, resident()]))
 def test_freed_memory_is_kept_until_it_is_given_back() -> None:
     """What is allocated again and again is cleared by the system once."""
     alone, kept, before, after = report_of("-c", SCRIPT)
-    assert alone > 8 * 4 * 100
+    assert alone > 8 * 100
     assert kept < 100
-    assert before - after >= 24
+    assert before - after >= 30
