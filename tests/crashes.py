@@ -7,6 +7,7 @@ imported is forked for each run, so that a run takes as long as its work.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import signal
@@ -33,6 +34,8 @@ from audiogen_plugins.conditioners import pretrained
 
 OUTPUTS = 12
 BATCH = 4
+SECONDS_TO_END = 300.0
+"""After so many a process hangs, on any machine."""
 
 
 @dataclass
@@ -103,6 +106,7 @@ class Workshop:
                 redirect_stdout(log),
                 redirect_stderr(log),
             ):
+                faulthandler.enable(log)
                 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                     signal.signal(number, signal.default_int_handler)
                 self._prepare(config)
@@ -146,12 +150,38 @@ class Workshop:
 
     def run(self, config: Path, *options: str, before: Callable[[], None] | None = None) -> int:
         """Runs the command to its end, and returns its exit code."""
-        return ended(self.start(config, *options, before=before))
+        return ended(self.start(config, *options, before=before), config)
 
 
-def ended(pid: int) -> int:
-    """Waits for a process; its exit code, or less than zero for the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def ended(pid: int, config: Path | None = None) -> int:
+    """Waits for a process; its exit code, or less than zero for the signal that ended it.
+
+    One that hangs is made to say in its log what each of its threads does, which is raised.
+
+    Args:
+        pid: The process.
+        config: What it was started with.
+    """
+    end = time.monotonic() + SECONDS_TO_END
+    while time.monotonic() < end:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGABRT)
+    os.waitpid(pid, 0)
+    said = "" if config is None else config.with_suffix(".log").read_text(encoding="utf-8")
+    raise AssertionError(f"the process has not ended for {SECONDS_TO_END:.0f} s:\n{said}")
+
+
+def wait_for_samples(pid: int, config: Path, count: int) -> None:
+    """Waits until a run has begun so many samples; it must not end before."""
+    begun = config.with_suffix(".begun")
+    while count and not (begun.exists() and begun.stat().st_size >= count):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            said = config.with_suffix(".log").read_text(encoding="utf-8")
+            raise AssertionError(f"the run has ended before:\n{said}")
+        time.sleep(0.001)
 
 
 def _place_naively(self: Draft, path: Path) -> None:

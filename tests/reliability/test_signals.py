@@ -19,7 +19,7 @@ pytestmark = [
 SCRIPT = """
 import json, os, random, signal, sys, tempfile, time
 from pathlib import Path
-from tests.crashes import BATCH, OUTPUTS, Workshop, contents, ended
+from tests.crashes import BATCH, Workshop, contents, ended, wait_for_samples
 
 number, twice = getattr(signal, sys.argv[1]), sys.argv[2] == "twice"
 rng = random.Random(0)
@@ -37,10 +37,8 @@ with tempfile.TemporaryDirectory() as name:
         config = workshop.config(out)
         pid = workshop.start(config, f"--max-batch={BATCH}")
         # A third of them anywhere, the others while the first or the second batch is made.
-        count = config.with_suffix(".begun")
         begun = BATCH * (moment % 3)
-        while begun and not (count.exists() and count.stat().st_size >= begun):
-            time.sleep(0.001)
+        wait_for_samples(pid, config, begun)
         time.sleep(rng.uniform(0, 0.2 if begun else 1) * length)
         os.kill(pid, number)
         if twice:
@@ -50,7 +48,7 @@ with tempfile.TemporaryDirectory() as name:
             except ProcessLookupError:
                 pass
         signalled = time.monotonic()
-        code = ended(pid)
+        code = ended(pid, config)
         found = contents(out)
         ends.append({
             "code": code,
