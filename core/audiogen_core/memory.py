@@ -21,8 +21,11 @@ CPU_LATENTS = 1024
 SHARE = 0.5
 """How much of the free memory a batch may take. The other half is for decoding and for error."""
 
-KEPT = 2**26
-"""Bytes that are kept for what is allocated next. More adds to a decoder's peak."""
+LARGEST_KEPT, KEPT = 2**26, 2**28
+"""Bytes of a piece and in all that are kept for what is allocated next.
+
+The activations of a step of `CPU_LATENTS` fit. Larger pieces would add to a decoder's peak.
+"""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """As malloc.h of glibc has them."""
@@ -122,9 +125,9 @@ def keep_freed() -> None:
 
     By itself it gives large pieces back to the system at once. A step of sampling allocates what
     the one before has freed, and the system would clear every page of it again. It holds for the
-    whole process: for pieces of up to `KEPT` bytes, and for as many at the heap's end.
+    whole process: for pieces of up to `LARGEST_KEPT` bytes, and for `KEPT` at the heap's end.
     """
-    _glibc("mallopt", M_MMAP_THRESHOLD, KEPT)
+    _glibc("mallopt", M_MMAP_THRESHOLD, LARGEST_KEPT)
     _glibc("mallopt", M_TRIM_THRESHOLD, KEPT)
 
 
