@@ -24,7 +24,8 @@ SHARE = 0.5
 LARGEST_KEPT, KEPT = 2**26, 2**28
 """Bytes of a piece and in all that are kept for what is allocated next.
 
-The activations of a step of `CPU_LATENTS` fit. Larger pieces would add to a decoder's peak.
+The pieces of a step fit in networks of up to 1,024 channels. Larger ones would add to a decoder's
+peak, and go back to the system as they did before.
 """
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
