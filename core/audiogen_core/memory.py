@@ -24,7 +24,7 @@ SHARE = 0.5
 LARGEST_KEPT, KEPT = 2**26, 2**28
 """Bytes of a piece and in all that are kept for what is allocated next.
 
-The pieces of a step fit in networks of up to 1,024 channels. Larger ones would add to a decoder's
+The pieces of a step of 1,024 latents and channels fit. Larger ones would add to a decoder's
 peak, and go back to the system as they did before.
 """
 
