@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from audiogen_core.testing.encoders import decode
-from audiogen_training import autoencoder, diffusion, understanding
+from audiogen_training import autoencoder, diffusion, polish, understanding
 from audiogen_training.corpus import example
 from audiogen_training.export import export
 from audiogen_training.initial import initialise
@@ -23,6 +24,7 @@ from audiogen_training.state import Run
 from tests.conftest import Command, local_model
 
 CPU = torch.device("cpu")
+STAGES = ("polish", "autoencoder")
 
 
 def train(recipe: Recipe, folder: Path) -> None:
@@ -30,6 +32,7 @@ def train(recipe: Recipe, folder: Path) -> None:
     autoencoder.train(recipe, folder, CPU, workers=0)
     understanding.train(recipe, folder, CPU)
     diffusion.train(recipe, folder, CPU, workers=0)
+    polish.train(recipe, folder, CPU, workers=0)
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +56,29 @@ def test_the_exported_model_generates(
     assert audio.any()
 
 
+def test_the_polished_decoder_is_exported(trained: Path) -> None:
+    """Its biases, which the export does not scale, are those of the last stage, and not before."""
+    exported = load_file(trained / "model" / "model.safetensors")
+    polished, before = (autoencoder.trained(TRIAL, trained, name) for name in STAGES)
+    biases = [name for name, _ in polished.named_parameters() if name.endswith("bias")]
+    biases = [name for name in biases if name.startswith("decoder.")]
+    wanted, other = (
+        [networks.get_parameter(name).half() for name in biases] for networks in (polished, before)
+    )
+    found = [exported[f"pretransform.model.{name}"] for name in biases]
+    assert all(map(torch.equal, found, wanted))
+    assert not all(map(torch.equal, found, other))
+
+
 def test_a_run_that_was_cut_off_goes_on(trained: Path, tmp_path: Path) -> None:
     """Two steps and then the rest give the weights that an undisturbed run gives."""
-    for train_stage in (autoencoder.train, understand, diffusion.train):
+    for train_stage in (autoencoder.train, understand, diffusion.train, polish.train):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Run, "advance", _cut_off_after_two(Run.advance))
             with pytest.raises(KeyboardInterrupt):
                 train_stage(TRIAL, tmp_path, CPU, workers=0)
         train_stage(TRIAL, tmp_path, CPU, workers=0)
-    for name in ("autoencoder.pt", "diffusion.pt"):
+    for name in ("autoencoder.pt", "diffusion.pt", "polish.pt"):
         assert _weights(tmp_path / name) == _weights(trained / name)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
-from audiogen_training import autoencoder, diffusion, understanding
+from audiogen_training import autoencoder, diffusion, polish, understanding
 from audiogen_training.export import export
 from audiogen_training.recipe import RECIPES
 
-STAGES = ("autoencoder", "understanding", "examples", "diffusion", "export")
+STAGES = ("autoencoder", "understanding", "examples", "diffusion", "polish", "export")
 
 
 def main() -> None:
@@ -36,6 +36,8 @@ def main() -> None:
         diffusion.encode(recipe, folder, device, workers)
     if wanted in {"diffusion", "all"}:
         diffusion.train(recipe, folder, device, workers)
+    if wanted in {"polish", "all"}:
+        polish.train(recipe, folder, device, workers)
     if wanted in {"export", "all"}:
         export(recipe, folder, folder / "model")
 

@@ -7,6 +7,8 @@ without it, every error would be heard as a hiss that never ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -59,22 +61,6 @@ class Networks(nn.Module):
         mean, scale = self.encoder(audio).chunk(2, dim=1)
         return mean, functional.softplus(scale) + 1e-4
 
-    def forward(self, audio: Tensor, noise: Tensor, blur: Tensor) -> Tensor:
-        """Through noisy latents and back.
-
-        Args:
-            audio: ``[batch, 1, samples]``.
-            noise: Standard normal, ``[batch, latent_dim, latents]``.
-            blur: Its deviation relative to that of the latents, ``[batch, 1, 1]``.
-
-        Returns:
-            The reconstruction.
-        """
-        with torch.no_grad():
-            mean, _ = self.encode(audio)
-        made: Tensor = self.decoder(mean + blur * mean.std(dim=(0, 2), keepdim=True) * noise)
-        return made
-
 
 def start(recipe: Recipe, folder: Path, sounds: Sounds) -> Networks:
     """The networks as they are computed, once: their encoder is the final one.
@@ -101,6 +87,79 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     """Trains the decoder, or goes on training, until the recipe's number of steps is done."""
     sounds = Sounds(recipe, folder, workers)
     networks = start(recipe, folder, sounds).to(device)
+
+    def crops(step: int) -> Crops:
+        audio = sounds.crops(step).to(device)
+        return Crops(blurred(networks, audio, recipe.seed * 1_000_003 + step), audio)
+
+    learn(
+        recipe,
+        (folder, "autoencoder"),
+        networks,
+        crops,
+        steps=recipe.autoencoder_steps,
+        adversarial_from=recipe.adversarial_from,
+    )
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What the decoder learns from in one step.
+
+    Attributes:
+        latents: ``[batch, latent_dim, latents]``.
+        audio: What they should sound like, ``[batch, 1, samples]``.
+        begin: The first sample that counts.
+        end: The one after the last that does; from the end, where it is below zero.
+    """
+
+    latents: Tensor
+    audio: Tensor
+    begin: int = 0
+    end: int | None = None
+
+
+@torch.no_grad()
+def blurred(networks: Networks, audio: Tensor, seed: int) -> Tensor:
+    """The latents of crops, with noise on them.
+
+    Args:
+        networks: The encoder is used.
+        audio: ``[batch, 1, samples]``.
+        seed: Of the noise and its levels.
+
+    Returns:
+        ``[batch, latent_dim, latents]``.
+    """
+    mean, _ = networks.encode(audio)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+    blur = BLUR * torch.rand((len(mean), 1, 1), generator=generator).to(mean.device)
+    return mean + blur * mean.std(dim=(0, 2), keepdim=True) * noise
+
+
+def learn(
+    recipe: Recipe,
+    place: tuple[Path, str],
+    networks: Networks,
+    crops: Callable[[int], Crops],
+    *,
+    steps: int,
+    highest: float = 1.0,
+    adversarial_from: int | None,
+) -> None:
+    """Trains the decoder, or goes on training.
+
+    Args:
+        recipe: Says whether it runs compiled.
+        place: The folder of the checkpoint and the log, and the stage's name.
+        networks: Everything but what has no gradient is trained.
+        crops: What to learn from in the step of that number.
+        steps: How many in all.
+        highest: The share of the rates that it begins with.
+        adversarial_from: The step from which discriminators take part; None for never.
+    """
+    device = next(networks.parameters()).device
     judges = Discriminators().to(device)
     learning = [(name, one) for name, one in networks.named_parameters() if one.requires_grad]
     directions = [one for name, one in learning if _is_direction(name, one)]
@@ -111,8 +170,7 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     judging = torch.optim.AdamW(judges.parameters(), lr=LEARNING_RATE, betas=(0.8, 0.99))
     average = Average(networks, decay=0.998)
     run = Run(
-        folder,
-        "autoencoder",
+        *place,
         {
             "networks": networks,
             "judges": judges,
@@ -122,24 +180,21 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
             "average": average,
         },
     )
-    reconstruct = torch.compile(networks) if recipe.compiled else networks
-    while run.step < recipe.autoencoder_steps:
-        rate = _rate(run.step, recipe.autoencoder_steps)
+    decode = torch.compile(networks.decoder) if recipe.compiled else networks.decoder
+    while run.step < steps:
+        rate = highest * _rate(run.step, steps)
         _set_rate(muon, DIRECTIONS_RATE * rate)
         _set_rate(optimiser, LEARNING_RATE * rate)
-        audio = sounds.crops(run.step).to(device)
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + run.step)
-        shape = (len(audio), recipe.latent_dim, recipe.crop_latents)
-        noise = torch.randn(shape, generator=generator).to(device)
-        blur = BLUR * torch.rand((len(audio), 1, 1), generator=generator).to(device)
-        made = reconstruct(audio, noise, blur)
+        crop = crops(run.step)
+        made = decode(crop.latents)[..., crop.begin : crop.end]
+        audio = crop.audio[..., crop.begin : crop.end]
         losses = {
             "spectral": spectral_distance(made, audio),
             "levels": level_distance(made, audio),
             "waveform": functional.l1_loss(lowest(made), lowest(audio)),
         }
         loss = losses["spectral"] + losses["levels"] + WAVEFORM_WEIGHT * losses["waveform"]
-        if recipe.adversarial_from is not None and run.step >= recipe.adversarial_from:
+        if adversarial_from is not None and run.step >= adversarial_from:
             judging.zero_grad(set_to_none=True)
             losses["judges"] = judges.loss(made.detach(), audio)
             losses["judges"].backward()  # type: ignore[no-untyped-call]
@@ -157,11 +212,11 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     run.save()
 
 
-def trained(recipe: Recipe, folder: Path) -> Networks:
-    """The networks, the decoder with its averaged weights."""
+def trained(recipe: Recipe, folder: Path, stage: str = "autoencoder") -> Networks:
+    """The networks, the decoder with the averaged weights that the stage left."""
     networks = Networks(recipe)
     codec = torch.load(folder / CODEC, map_location="cpu", weights_only=True)
-    content = torch.load(folder / "autoencoder.pt", map_location="cpu", weights_only=True)
+    content = torch.load(folder / f"{stage}.pt", map_location="cpu", weights_only=True)
     networks.load_state_dict({**codec, **content["parts"]["average"]["values"]})
     return networks.eval().requires_grad_(requires_grad=False)
 

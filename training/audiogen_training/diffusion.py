@@ -136,7 +136,7 @@ def encode(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> 
         ):
             batch.sort(key=sounding)
             parts.extend(
-                _encode(batch[first : first + TOGETHER], networks, recipe, device)
+                encode_together(batch[first : first + TOGETHER], networks, recipe, device)
                 for first in range(0, len(batch), TOGETHER)
             )
             print(f"encoded {len(parts) * TOGETHER} of {recipe.examples} examples", flush=True)
@@ -146,9 +146,14 @@ def encode(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> 
 
 
 @torch.no_grad()
-def _encode(
+def encode_together(
     batch: list[Example], networks: autoencoder.Networks, recipe: Recipe, device: torch.device
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Encodes examples of like lengths.
+
+    Returns:
+        Their `Encoded.latents`, `Encoded.ids` and `Encoded.seconds`.
+    """
     # What follows the last sound is encoded once: silence, whose first latents and last ones
     # still see its ends.
     edge = 8
@@ -171,6 +176,14 @@ def _captions(one: Example, recipe: Recipe) -> Tensor:
     rng = np.random.default_rng(zlib.crc32(one.caption.encode()))
     others = [caption(one.spec, rng) for _ in range(CAPTIONS - 1)]
     return tokenize([one.caption, *others], recipe.max_tokens)
+
+
+def trained(recipe: Recipe, folder: Path) -> Denoiser:
+    """What is trained here, with the averaged weights."""
+    denoiser = Denoiser(recipe)
+    content = torch.load(folder / "diffusion.pt", map_location="cpu", weights_only=True)
+    denoiser.load_state_dict({**denoiser.state_dict(), **content["parts"]["average"]["values"]})
+    return denoiser.eval().requires_grad_(requires_grad=False)
 
 
 def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> None:
@@ -231,8 +244,7 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     def uniform(count: int) -> Tensor:
         return torch.rand(count, generator=generator, device=device)
 
-    share = CROPS[int(torch.multinomial(odds, 1, generator=dice))][0]
-    length = math.ceil(recipe.latents * share / recipe.patch_size) * recipe.patch_size
+    length = lengths(recipe)[int(torch.multinomial(odds, 1, generator=dice))]
     # Shorter sequences come in larger batches: all steps cost the same.
     count = recipe.diffusion_batch * recipe.latents // length
     index = (uniform(count) * len(data.ids)).long()
@@ -252,6 +264,12 @@ def _loss(denoiser: Denoiser, data: Encoded, scale: Tensor, recipe: Recipe, step
     weights = 1 / (1 + clean.square().mean((1, 2)))
     loss: Tensor = (errors * weights).sum() / weights.sum()
     return loss
+
+
+def lengths(recipe: Recipe) -> list[int]:
+    """How many latents a step may see, in the order of `CROPS`: the shortest first."""
+    patch = recipe.patch_size
+    return [math.ceil(recipe.latents * share / patch) * patch for share, _ in CROPS]
 
 
 def _times(normal: Tensor, dice: Tensor, *, finish: bool) -> Tensor:

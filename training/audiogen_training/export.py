@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from audiogen_training import autoencoder
-from audiogen_training.diffusion import Denoiser, Encoded
+from audiogen_training import autoencoder, diffusion, polish
+from audiogen_training.diffusion import Encoded
 from audiogen_training.lapped import rescale_latents
 from audiogen_training.recipe import TEXT_ENCODER, Recipe
 from audiogen_training.text import save_text_encoder
@@ -23,11 +23,8 @@ def export(recipe: Recipe, folder: Path, target: Path) -> None:
         folder: Where training left its checkpoints.
         target: Where to write the model.
     """
-    networks = autoencoder.trained(recipe, folder)
-    denoiser = Denoiser(recipe)
-    content = torch.load(folder / "diffusion.pt", map_location="cpu", weights_only=True)
-    averaged = content["parts"]["average"]["values"]
-    denoiser.load_state_dict({**denoiser.state_dict(), **averaged})
+    networks = autoencoder.trained(recipe, folder, polish.STAGE)
+    denoiser = diffusion.trained(recipe, folder)
     data = Encoded(*torch.load(folder / "examples.pt", map_location="cpu", weights_only=True))
     rescale_latents(networks.encoder, networks.decoder, data.scale[:, 0])
     parts = {
