@@ -69,6 +69,7 @@ def again(
     from audiogen_core.overrides import Overrides, parse_setting
     from audiogen_core.plugin_manager import installed_plugins
     from audiogen_core.recall import recall
+    from audiogen_core.storage.address import is_address
 
     overrides = Overrides([parse_setting(text) for text in settings or ()])
     folder, name = _target(out, len(files))
@@ -98,6 +99,8 @@ def again(
             check_distinct(repeats)
             for one in repeats:
                 _warn_of_changes(one, changed=bool(overrides))
+            if play and any(is_address(one.prepared.request.destination) for one in repeats):
+                raise UsageError("--play plays files of a folder, and --out is an address")
             if play:
                 playback = Playback(one.path.suffix for one in repeats)
             observers = [progress, playback] if playback is not None else [progress]

@@ -224,9 +224,10 @@ def _executor(name: str, settings: Sequence[str], plugins: PluginManager) -> Exe
     if name not in registry:
         raise InputError(Problem("--executor", registry.unknown(name)))
     plugin = registry.load(name)
-    overrides = Overrides([parse_setting(text) for text in settings])
+    option, form = "--executor-option", "key=value, such as workers=2"
+    overrides = Overrides([parse_setting(text, option, form) for text in settings])
     options: Any = overrides.applied({})
-    return plugin(validate(plugin.Options, options, "--executor-option"))
+    return plugin(validate(plugin.Options, options, option))
 
 
 NOTHING_TO_GENERATE = """\

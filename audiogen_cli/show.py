@@ -138,7 +138,8 @@ def _format(recalled: Recalled) -> Iterator[str]:
     if document.sample_rate is not None:
         yield f"{document.sample_rate} Hz"
     if "channels" in output:
-        yield {1: "mono", 2: "stereo"}.get(output["channels"], f"{output['channels']} channels")
+        channels = _text(output["channels"])
+        yield {"1": "mono", "2": "stereo"}.get(channels, f"{channels} channels")
 
 
 def _software(software: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -286,6 +286,13 @@ def test_a_wrong_config_has_the_command_s_message(
         (lambda one: one.generate("wind", max_batch=0), r"--max-batch: must be at least 1, not 0"),
         (lambda one: one.generate("wind", seconds=float("nan")), r"no finite number"),
         (lambda one: one.generate("wind", settings={"generation.rh": 1}), r"did you mean 'rho'"),
+        (
+            lambda one: one.generate("wind", settings={"generation.cfg_scale": float("nan")}),
+            r"settings generation.cfg_scale=nan: .*is nan, which is no finite number",
+        ),
+        (lambda one: one.generate("wind", settings={"a b.": 1}), r"must be like generation.steps"),
+        (lambda one: one.generate({"generation": {1: 2}}), r"generation: key 1 must be a string"),
+        (lambda one: one.generate(cast("str", None)), r"what to generate must be .*not NoneType"),
         (lambda one: one.write("wind", on_existing="skp"), r"--on-existing: .*did you mean 'skip'"),
         (lambda one: one.load(dtype="float8"), r"--dtype: 'float8' is none of .*'bfloat16'"),
         (lambda one: one.load(revision="main"), r"--revision goes with --pretrained-name"),
@@ -310,3 +317,10 @@ def test_formats_that_cannot_be_saved_are_told(generator: Generator, tmp_path: P
         with pytest.raises(InputError, match=message):
             made.save(tmp_path / name, file_format=file_format)
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_are_numbers(generator: Generator) -> None:
+    """What a computation makes can be asked for as it is."""
+    settings = {"generation.cfg_scale": np.float32(3), "generation.rho": np.float64(1.5)}
+    (made,) = generator.generate("wind", steps=np.int64(1), seed=np.int64(3), settings=settings)
+    assert (made.metadata["generation_config"]["seed"], made.audio.ndim) == (3, 2)

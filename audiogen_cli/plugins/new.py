@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import sys
 from importlib.resources import files
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z][a-z0-9]*([ ._-][a-z0-9]+)*")
 MAX_NAME = 30
+OWN = ("core", "plugins", "cli", "training")
+"""With our own name before them, these are packages of our own."""
 LINE = 100
 TEMPLATES = files("audiogen_cli") / "templates"
 
@@ -75,6 +78,8 @@ def check_name(name: str) -> None:
             "and digits, beginning with a letter, in words separated by one space, dot, dash or "
             "underscore"
         )
+    if name in OWN:
+        raise UsageError(f"{name!r} cannot be the name of a new plugin: audiogen_{name} is our own")
 
 
 def package(kind: Kind, name: str) -> dict[str, str]:
@@ -83,7 +88,7 @@ def package(kind: Kind, name: str) -> dict[str, str]:
     module = kind.slug.replace("-", "_")
     source = _template(f"modules/{module}.py")
     class_name = "".join(word.capitalize() for word in words)
-    while re.search(rf"\b{class_name}\b", source):
+    while keyword.iskeyword(class_name) or re.search(rf"\b{class_name}\b", source):
         class_name += "Plugin"
     interface_module, _, interface = kind.interface.partition(":")
     fields = {

@@ -145,7 +145,9 @@ def prepare_again(
             max_batch=document.batch.size,
             on_existing=wishes.on_existing,
             place=_place(recalled),
-            stem=None if "file_naming" in data["output"] else _stem(recalled, wishes, config),
+            stem=_stem(recalled, wishes, config)
+            if wishes.name is not None or "file_naming" not in data["output"]
+            else None,
         )
         return Repeat(recalled, prepare(request, plugins, observer))
 

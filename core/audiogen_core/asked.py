@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from audiogen_core.config import GenerationConfig, parse_config
 from audiogen_core.config_file import read_config_file
-from audiogen_core.overrides import Override, Overrides, parse_setting
+from audiogen_core.errors import Problem, UsageError
+from audiogen_core.options import MAX_SHOWN
+from audiogen_core.overrides import Override, Overrides, place_named
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.strict_data import Refused, check_data
 
@@ -66,10 +69,7 @@ def asked_config(
                 for path, (name, value) in named.items()
                 if value is not None
             ),
-            *(
-                parse_setting(f"{path}={json.dumps(_plain(value))}", "settings")
-                for path, value in (settings or {}).items()
-            ),
+            *(_setting(path, value) for path, value in (settings or {}).items()),
         ]
     )
     data = overrides.applied(data)
@@ -77,12 +77,22 @@ def asked_config(
         return parse_config(data, plugins, origin), overrides
 
 
+def _setting(path: str, value: Any) -> Override:
+    argument = f"settings {path}={value}"[:MAX_SHOWN]
+    if (place := place_named(str(path))) is None:
+        raise UsageError(str(Problem(argument, "must be like generation.steps")))
+    return Override(place, _plain(value), argument)
+
+
 def _data(what: What, base: Mapping[str, Any]) -> tuple[str, Any]:
     """The name of the config's file, and what it holds."""
     if isinstance(what, os.PathLike):
         return os.fspath(what), read_config_file(Path(what))
     if not isinstance(what, Mapping):
-        given = [what] if isinstance(what, str) else what
+        given: Any = [what] if isinstance(what, str) else what
+        if not isinstance(given, Sequence) or isinstance(given, bytes):
+            asked = "a prompt, a list of prompts or samples, a config, or the path of one"
+            raise UsageError(f"what to generate must be {asked}, not {type(what).__name__}")
         samples = [{"prompt": one} if isinstance(one, str) else one for one in given]
         what = {**base, "input": {"type": "config", "samples": samples}}
     return "", check_data(_plain(what), "", "generation config")
@@ -96,6 +106,8 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return Refused(f"is {value}, which is no finite number")
     return value

@@ -108,9 +108,10 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
         if converter is None:
             rate = frame.sample_rate
             wanted = -(-samples * rate // sample_rate) + MARGIN
-            converter = av.AudioResampler("fltp", frame.layout.name, rate)
+            # Packed: of more than eight planes, PyAV reads beyond the last that it has.
+            converter = av.AudioResampler("flt", frame.layout, rate)
         for one in converter.resample(frame):
-            parts.append(cast("FloatArray", one.to_ndarray()))
+            parts.append(unpacked(one))
             length += parts[-1].shape[1]
         if length >= wanted:
             break
@@ -156,6 +157,12 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
             raise ValueError(f"cannot be read as audio: {error.strerror}") from None
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
+
+
+def unpacked(frame: av.AudioFrame) -> FloatArray:
+    """The samples of a frame in the format ``flt``, ``[channels, samples]``."""
+    samples = cast("FloatArray", frame.to_ndarray())
+    return samples.reshape(-1, frame.layout.nb_channels).T
 
 
 def _mixed(audio: FloatArray, channels: int) -> FloatArray:

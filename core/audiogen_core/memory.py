@@ -55,7 +55,8 @@ def batch_limit(
     """
     device, dtype = device or model.device, dtype or model.dtype
     latents = settings.latents
-    width = max(one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
+    widths = (one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
+    width = max(widths, default=1)
     guided = settings.generation.cfg_scale != 1
     bytes_each = sampling_bytes(latents, width, dtype, guided=guided)
     limit = CEILING

@@ -37,25 +37,33 @@ class Override:
     argument: str
 
 
-def parse_setting(text: str, option: str = "--set") -> Override:
+SETTING = "section.key=value, such as generation.steps=50 or input.samples[0].prompt=rain"
+"""The form of what stands behind ``--set``."""
+
+
+def parse_setting(text: str, option: str = "--set", form: str = SETTING) -> Override:
     """Reads ``section.key=value``: the value as JSON where it is JSON, else as a string.
 
     Args:
         text: What stands behind the option: ``input.samples[0].prompt=rain``.
         option: The option, for messages.
+        form: What it must be like, for messages.
 
     Raises:
         UsageError: It has no such form.
     """
     name, equals, value = text.partition("=")
     argument = f"{option} {text if len(text) <= MAX_SHOWN else f'{text[:MAX_SHOWN]}...'}"
-    if not equals or not _PATH.fullmatch(name.strip()):
-        form = "section.key=value, such as generation.steps=50 or input.samples[0].prompt=rain"
+    if not equals or (path := place_named(name.strip())) is None:
         raise UsageError(str(Problem(argument, f"must be like {form}")))
-    path = tuple(
-        part[0] if part[1] is None else int(part[1]) for part in _PART.finditer(name.strip())
-    )
     return Override(path, _value(value), argument)
+
+
+def place_named(name: str) -> tuple[str | int, ...] | None:
+    """The keys and indexes of ``section.key[0]``; None where it has no such form."""
+    if not _PATH.fullmatch(name):
+        return None
+    return tuple(part[0] if part[1] is None else int(part[1]) for part in _PART.finditer(name))
 
 
 def _value(text: str) -> Any:
@@ -89,6 +97,7 @@ class Overrides:
         if not self._overrides or not isinstance(data, dict):
             return data
         data = deepcopy(data)
+        self._arguments.clear()  # what they say of another config
         for one in self._overrides:
             if one.path[0] == DEFAULTS and len(one.path) > 1:
                 # The keys that nobody has set are to stay what they are without the section.

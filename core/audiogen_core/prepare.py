@@ -267,7 +267,7 @@ def _plan(
             check_output_folder(request.folder)
     except InputError as error:
         raise InputError(error.problems, config.origin, more=error.more) from None
-    notes = (*plan.notes, *_notes(request, len(asked), len(asked & done)))
+    notes = (*plan.notes, *_notes(request, plan, len(asked), len(asked & done)))
     if request.place is not None:
         jobs = request.place.fill(jobs[0])
         left = Indexes([request.place.index] if left else ())
@@ -277,14 +277,15 @@ def _plan(
     )
 
 
-def _notes(request: Request, asked: int, done: int) -> Iterator[str]:
+def _notes(request: Request, plan: Plan, asked: int, done: int) -> Iterator[str]:
     """What the user should know about outputs that need not be made."""
     where = f"in '{request.destination}' already"
     if request.retry_failed and done == asked:
         yield "nothing to do: no output that failed before is left to make"
     elif done and done == asked:
         which = "the output stands" if asked == 1 else f"all {asked} outputs stand"
-        hint = "" if request.place is not None else "; --new-seeds draws other seeds"
+        redrawn = plan.draws and request.place is None
+        hint = "; --new-seeds draws other seeds" if redrawn else ""
         yield f"nothing to do: {which} {where}{hint}"
     elif done:
         yield f"{done} of {asked} outputs stand {where}"

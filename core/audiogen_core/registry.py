@@ -238,8 +238,12 @@ class Registry(Generic[T]):
         """Registers a plugin.
 
         Raises:
-            PluginError: The name is taken, or the target is neither a class nor a reference.
+            PluginError: The name is taken, or none, or the target is no class and no reference.
         """
+        if not isinstance(name, str) or not name:
+            raise PluginError(
+                f"{self.kind.name} {name!r} of {origin} must have a string for its name"
+            )
         if taken := self._registrations.get(name):
             raise PluginError(
                 f"{self.kind.name} '{name}' of {origin} is registered already by {taken.origin}"
@@ -301,6 +305,8 @@ class Registry(Generic[T]):
         interface = import_reference(self.kind.interface)
         if not (isinstance(plugin, type) and issubclass(plugin, interface)):
             raise PluginError(f"{label} is not a subclass of {self.kind.interface}")
+        if missing := sorted(getattr(plugin, "__abstractmethods__", ())):
+            raise PluginError(f"{label} lacks {listed(missing)}")
         if getattr(plugin, "NAME", None) != registration.name:
             found = getattr(plugin, "NAME", None)
             raise PluginError(f"{label} calls itself {found!r} in its NAME")

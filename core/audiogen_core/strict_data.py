@@ -151,11 +151,13 @@ class _Checks:
         elif why := _why_refused(value):
             self._refuse(place, why)
 
-    def _check_keys(self, value: dict[str, Any], place: tuple[str | int, ...]) -> None:
+    def _check_keys(self, value: dict[Any, Any], place: tuple[str | int, ...]) -> None:
         if len(value) > MAX_KEYS:
             self._refuse(place, f"has {len(value)} keys, more than {MAX_KEYS}")
         for key in value:
-            if why := _broken_text(key):
+            if not isinstance(key, str):
+                self._refuse(place, f"key {key!r} must be a string")
+            elif why := _broken_text(key):
                 self._refuse(place, f"key {shown(key)} {why}")
 
     def _refuse(self, place: tuple[str | int, ...], why: str) -> None:

@@ -199,6 +199,8 @@ def test_a_name_of_one_s_own(
     name = tmp_path / "mine.wav"
     assert made(audiogen("again", old, "--out", name)) == [name]
     assert name.read_bytes() == old.read_bytes()
+    own = tmp_path / "own.wav"
+    assert made(audiogen("again", old, "--out", own, "--set", "output.file_naming=prompt")) == [own]
     flac = tmp_path / "other.flac"
     result = audiogen("again", old, "--out", flac)
     assert (result.code, result.out) == (2, "")

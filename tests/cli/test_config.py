@@ -275,6 +275,19 @@ def test_validate_reads_the_samples(audiogen: Command, tmp_path: Path) -> None:
     )
 
 
+def test_validate_blames_an_argument_for_its_own_values_alone(
+    audiogen: Command, tmp_path: Path
+) -> None:
+    """Where it has made a section in one file, a mistake of the next file's section is not its."""
+    (tmp_path / "a.json").write_text('{"input": {"type": "config", "samples": [{"prompt": "x"}]}}')
+    (tmp_path / "b.json").write_text('{"generation": {"cfg_scale": "x"}}')
+    files = ("a.json", "b.json", "--set", "generation.steps=5")
+    result = audiogen("config", "validate", *files, cwd=tmp_path)
+    assert (result.code, result.out) == (2, "a.json: ok\n")
+    assert "generation.cfg_scale: must be a number" in result.err
+    assert "--set" not in result.err
+
+
 def test_validate_reads_standard_input(tmp_path: Path) -> None:
     """`-` is JSON from standard input, as it is for generate."""
     good = json.dumps({"input": SAMPLES}).encode()

@@ -472,3 +472,11 @@ def test_an_interrupt_ends_cleanly(
         name for name in files(tmp_path / "out") if name.endswith(".wav")
     }
     assert not [name for name in files(tmp_path / "out") if name.endswith(".part")]
+
+
+def test_a_setting_of_an_executor_says_which_option_is_wrong(audiogen: Command) -> None:
+    """With a form that fits it."""
+    options = ("--executor", "processes", "--executor-option", "workers")
+    result = audiogen("generate", "--prompt", "x", *options)
+    assert (result.code, result.out) == (2, "")
+    assert "error: --executor-option workers: must be like key=value" in result.err

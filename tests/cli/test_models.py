@@ -111,6 +111,17 @@ def test_the_list_is_a_table(
     assert max(map(len, result.out.splitlines())) <= 80
 
 
+def test_a_cache_that_is_a_file_is_one_message(
+    audiogen: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever the variable names."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(tmp_path / "file"))
+    result = audiogen("models", "list")
+    assert (result.code, result.out) == (1, "")
+    assert "the Hub's cache cannot be read: is no folder" in result.err
+
+
 def test_a_local_model_is_shown(audiogen: Command, tmp_path: Path) -> None:
     """Objective, samplers that fit, ids with types and ranges, lengths, parameters, memory."""
     folder = write_embedding_model(tmp_path / "model")

@@ -94,14 +94,18 @@ def test_a_player_that_fails_costs_nothing(
 
 
 def test_files_at_an_address_are_not_played(
-    player: Callable[..., Path], tiny_model: Path, audiogen: Command
+    player: Callable[..., Path], tiny_model: Path, audiogen: Command, tmp_path: Path
 ) -> None:
     """The local copy is gone before its turn may come."""
     player("mpv")
-    arguments = [*local_model(tiny_model), "--prompt", "a", "--out", "memory://a/b", "--play"]
-    result = audiogen("generate", *arguments)
+    model = local_model(tiny_model)
+    result = audiogen("generate", *model, "--prompt", "a", "--out", "memory://a/b", "--play")
     assert (result.code, result.out) == (2, "")
     assert "--play plays files of a folder, and output.output_dir is an address" in result.err
+    made = audiogen("generate", *model, "--prompt", "a", "--out", tmp_path / "out")
+    result = audiogen("again", made.out.strip(), "--out", "memory://a/c/", "--play")
+    assert (result.code, result.out) == (2, "")
+    assert "--play plays files of a folder, and --out is an address" in result.err
 
 
 def test_a_signal_ends_the_playing_alone(

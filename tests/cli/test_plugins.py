@@ -222,3 +222,24 @@ def test_new_writes_where_nothing_is(audiogen: Command, tmp_path: Path) -> None:
         assert "exists already, and is not an empty folder" in refused.err
     (tmp_path / "empty").mkdir()
     assert audiogen("plugins", "new", "sampler", "mine", tmp_path / "empty").code == 0
+
+
+@pytest.mark.parametrize("name", ["core", "plugins", "cli", "training"])
+def test_no_new_package_takes_the_place_of_ours(
+    name: str, audiogen: Command, tmp_path: Path
+) -> None:
+    """Installed, it would hide a part of audiogen."""
+    result = audiogen("plugins", "new", "sampler", name, tmp_path / "new")
+    assert (result.code, result.out) == (2, "")
+    assert f"audiogen_{name} is our own" in result.err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["true", "none"])
+def test_a_word_of_python_makes_a_class_all_the_same(
+    name: str, audiogen: Command, tmp_path: Path
+) -> None:
+    """A class cannot be called ``True``."""
+    assert audiogen("plugins", "new", "sampler", name, tmp_path).code == 0
+    (module,) = tmp_path.glob("src/*/sampler.py")
+    compile(module.read_text(encoding="utf-8"), module, "exec")

@@ -42,6 +42,22 @@ def test_a_duplicate_name_names_both_distributions_and_costs_only_itself() -> No
     assert [(one.name, one.kind) for one in manager.missing] == [("wav", ENCODER)]
 
 
+@pytest.mark.parametrize("name", [None, "", 5, ["raw"]])
+def test_a_name_that_is_none_costs_only_itself(name: Any) -> None:
+    """The messages about other names are the same as without it."""
+
+    def audiogen_encoders(register: Any) -> None:
+        register(name, "guest:Raw")
+        register("raw", "guest:Raw")
+
+    manager = PluginManager()
+    manager.load_entry_points()
+    with pytest.warns(PluginWarning, match="must have a string for its name"):
+        manager.register(module(audiogen_encoders=audiogen_encoders), "guest", GUEST)
+    assert manager.encoders.origin("raw") == GUEST
+    assert "did you mean 'flac'" in manager.encoders.unknown("flc")
+
+
 def test_an_exception_at_registration_registers_nothing() -> None:
     """What a hook named before it failed is not there either."""
 
@@ -141,6 +157,7 @@ def test_a_wrong_signature_is_refused() -> None:
     [
         ("no_such_module:Thing", "encoder 'mine' of guest 2.0 cannot be imported: ModuleNotFound"),
         ("audiogen_core.names:UniqueNames", "is not a subclass of .*Encoder"),
+        ("audiogen_core.interfaces.encoder:Encoder", "of guest 2.0 lacks 'check', 'encode'"),
         ("audiogen_plugins.encoders.wav:Wav", "calls itself 'wav' in its NAME"),
     ],
 )

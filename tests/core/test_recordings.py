@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from audiogen_core.audio_file import read_beginning
 from audiogen_core.resampling import resample
 from audiogen_core.tags import Tags
 from audiogen_plugins.encoders.wav import WavFloat
+from audiogen_plugins.observers.report.sound import read_sound
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44101, 48000, 96000, 767_999])
@@ -51,3 +53,18 @@ def test_channels_and_length_fit(
     assert np.allclose(audio[:, :300], np.array(found)[:, None] / 8, atol=1e-6)
     assert not audio[:, 300:].any()
     assert np.array_equal(read_beginning(path, 8000, wanted, 200), audio[:, :200])
+
+
+@pytest.mark.parametrize("channels", [9, 12])
+def test_more_channels_than_a_frame_has_planes(channels: int, tmp_path: Path) -> None:
+    """Multitrack recordings: the first are taken, and a mean is that of all."""
+    path = tmp_path / "x.wav"
+    samples = np.tile(np.arange(1, channels + 1, dtype="<i2") << 10, (300, 1))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(samples.tobytes())
+    assert np.allclose(read_beginning(path, 8000, 2, 300), [[1 / 32], [2 / 32]])
+    assert np.allclose(read_beginning(path, 8000, 1, 300), (channels + 1) / 64)
+    assert read_sound(path).audio.shape == (channels, 300)

@@ -146,3 +146,28 @@ def test_a_missing_library_is_told_first(
     assert "output.manifest" in result.err
     assert "pip install 'audiogen[parquet]'" in result.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ['{"audio_filepath": "x.wav"}\n', "kick, snare\n", "[]\n"])
+def test_a_list_of_something_else_is_left_alone(
+    content: str, audiogen: Command, tmp_path: Path
+) -> None:
+    """Others call their lists so, too."""
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(content, encoding="utf-8")
+    result = audiogen("manifest", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert f"{path}: exists already and is no list of outputs: move it away" in result.err
+    assert path.read_text(encoding="utf-8") == content
+
+
+def test_what_only_shares_a_name_is_no_output(
+    generate: Callable[..., Any], audiogen: Command, tmp_path: Path
+) -> None:
+    """Such as the embedding of a sound, beside the sound and its metadata."""
+    assert generate(shard_dirs=None).code == 0
+    out = tmp_path / "out"
+    before = listed(out)
+    (out / "hat.npy").write_bytes(b"an embedding")
+    assert audiogen("manifest", out).code == 0
+    assert listed(out) == before

@@ -376,3 +376,22 @@ def test_the_wheel_holds_the_page(tmp_path: Path) -> None:
     here = {path.name for path in (ROOT / "plugins" / template).iterdir()}
     names = zipfile.ZipFile(wheel).namelist()
     assert {Path(name).name for name in names if Path(name).parent == template} == here
+
+
+def test_tags_in_another_encoding_cost_nothing(tmp_path: Path, audiogen: Command) -> None:
+    """Titles in Latin-1 are common in old files; the sound is measured all the same."""
+    path = write_audio(tmp_path / "a", tones(0.5), metadata("Fur Elise"))
+    path.write_bytes(path.read_bytes().replace(b"Fur Elise", b"F\xfcr Elise"))
+    assert audiogen("report", tmp_path).code == 0
+    [output] = shown_by(tmp_path / "report.html")["outputs"]
+    assert output["measured"]["seconds"] == 0.5
+    assert output["seed"] == str(metadata()["generation_config"]["seed"])
+
+
+def test_the_command_rounds_as_it_did(tmp_path: Path, audiogen: Command) -> None:
+    """What was made with 8-bit weights is made again with them."""
+    content = metadata()
+    content["model"]["quantize"] = "int8"
+    write_audio(tmp_path / "a", tones(0.5), content)
+    assert audiogen("report", tmp_path).code == 0
+    assert "--quantize int8" in json.dumps(shown_by(tmp_path / "report.html"))

@@ -125,6 +125,7 @@ FORMATS = (
         ("{seed:slugs}", f"'slugs' is no format for 'seed'{FORMATS}"),
         ("{seed:999999999d}", f"'999999999d' is no format for 'seed'{FORMATS}"),
         ("{seed:{copy}}", f"'{{copy}}' is no format for 'seed'{FORMATS}"),
+        ("{seed:c}", f"'c' is no format for 'seed'{FORMATS}"),
         ("{seed:%Y}", f"'%Y' is no format for 'seed'{FORMATS}"),
     ],
 )

@@ -163,6 +163,16 @@ def test_other_weights_are_another_identity(generate: Generate, tmp_path: Path) 
     assert generate(model=model).code == 2
 
 
+def test_other_seeds_are_offered_where_some_were_drawn(generate: Generate) -> None:
+    """Where the config fixes them, nothing would change."""
+    for name, seed, offered in (("a", 5, False), ("b", -1, True)):
+        run = {"generation": {"seed": seed, "steps": 1}, "input": samples(name)}
+        assert generate(**run).code == 0
+        told = generate(**run).err
+        assert "nothing to do" in told
+        assert ("; --new-seeds draws other seeds" in told) == offered
+
+
 def test_a_moved_model_is_the_same(generate: Generate, tmp_path: Path) -> None:
     """Where it stands does not count."""
     model = write_tiny_model(tmp_path / "here")

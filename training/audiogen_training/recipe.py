@@ -198,7 +198,7 @@ SMALL = replace(
     polish_sounds=1_600,
     polish_steps=4_300,
 )
-"""For two CPU cores, in eleven hours of one of them."""
+"""For one CPU core, in twelve hours."""
 
 TRIAL = replace(
     SMALL,

@@ -55,7 +55,7 @@ class GuidedModel:
         self._plain = inputs
         self._guidance = guidance
         self._objective = objective
-        self._dtype = next(backbone.parameters()).dtype
+        self._dtype = next((one.dtype for one in backbone.parameters()), torch.float32)
         guidable = inputs.cross_attention is not None or inputs.prepend is not None
         self._doubled = _doubled(inputs, negative) if guidable and guidance.scale != 1 else None
 

@@ -69,6 +69,11 @@ def _cache() -> Iterator[Finding]:
     except CacheNotFound:
         yield ok("cache", f"{folder}: nothing is in it yet", {"folder": folder, "models": 0})
         return
+    except (OSError, ValueError) as unreadable:
+        yield warning(
+            "cache", f"{folder}: {describe(unreadable)}", "HF_HUB_CACHE names another folder."
+        )
+        return
     count = sum(one.repo_type == "model" for one in cache.repos)
     text = f"{folder}: {count} model{'s' * (count != 1)}, {size(cache.size_on_disk)}"
     value = {"folder": folder, "models": count, "bytes": cache.size_on_disk}

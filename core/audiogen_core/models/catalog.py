@@ -80,9 +80,10 @@ def _cached() -> Iterator[ListedModel]:
         cache = scan_cache_dir()
     except CacheNotFound:
         return
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter where it is no folder
         folder = constants.HF_HUB_CACHE
-        raise AudiogenError(f"{folder}: the Hub's cache cannot be read: {error.strerror}") from None
+        why = error.strerror if isinstance(error, OSError) else "is no folder"
+        raise AudiogenError(f"{folder}: the Hub's cache cannot be read: {why}") from None
     for repository in cache.repos:
         for one in repository.revisions if repository.repo_type == "model" else ():
             files = {path.name for path in one.snapshot_path.iterdir()}

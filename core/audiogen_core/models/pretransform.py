@@ -53,7 +53,7 @@ class Pretransform(nn.Module):
         """
         if self.encoder is None:
             raise RuntimeError("the encoder is not loaded")
-        dtype = next(self.encoder.parameters()).dtype
+        dtype = _type_of(self.encoder)
         parts = []
         for one, generator in zip(audio, generators, strict=True):
             latents = self.encoder(one[None].to(dtype)).float()
@@ -65,7 +65,7 @@ class Pretransform(nn.Module):
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
         """``[batch, channels, latents]`` to float32 audio ``[batch, audio channels, samples]``."""
-        latents = (latents * self.scale).to(next(self.decoder.parameters()).dtype)
+        latents = (latents * self.scale).to(_type_of(self.decoder))
         if self.bottleneck is not None:
             latents = self.bottleneck.decode(latents)
         parts = torch.split(latents, 1) if self.iterate_batch else (latents,)
@@ -83,3 +83,8 @@ class Pretransform(nn.Module):
     def _decoded(self, latents: Tensor) -> Tensor:
         audio: Tensor = self.decoder(latents)
         return audio.float()
+
+
+def _type_of(network: nn.Module) -> torch.dtype:
+    """The type of a network's weights; float32 where it has none, as those that only reorder."""
+    return next((one.dtype for one in network.parameters()), torch.float32)

@@ -23,7 +23,8 @@ MAX_TEMPLATE = 1000
 
 _SLUG = re.compile(r"slug([1-9][0-9]{0,2})?")
 # Python's own (PEP 3101), with widths and precisions that a file name can have.
-_SPEC = re.compile(r"(.?[<>=^])?[-+ ]?z?#?0?[0-9]{0,3}[,_]?(\.[0-9]{1,2})?[a-zA-Z%]?")
+_SPEC = re.compile(r"(.?[<>=^])?[-+ ]?z?#?0?[0-9]{0,3}[,_]?(\.[0-9]{1,2})?[abd-zA-Z%]?")
+"""Without ``c``, which makes any character of a number, also such as no name can hold."""
 
 
 class Template(NamingStrategy):

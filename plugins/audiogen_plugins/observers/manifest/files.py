@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from audiogen_core.errors import UsageError
 from audiogen_core.publishing import publish
+from audiogen_core.storage.interface import MAX_METADATA
 from audiogen_plugins.observers.report.described import audio_files, described
 
 ROWS = 1024
@@ -48,9 +50,12 @@ def write_manifest(folder: Path, name: Literal["jsonl", "parquet"]) -> Path:
         The file, ``manifest.jsonl`` or ``manifest.parquet``.
 
     Raises:
+        UsageError: What stands in its place is no such list.
         OSError: The folder cannot be read, or not be written.
     """
     path = folder / f"manifest.{name}"
+    if path.exists() and not (_is_lines(path) if name == "jsonl" else _is_table(path)):
+        raise UsageError(f"{path}: exists already and is no list of outputs: move it away")
     write = _write_lines if name == "jsonl" else _write_table
     files = _outputs(folder)
     while True:
@@ -58,6 +63,27 @@ def write_manifest(folder: Path, name: Literal["jsonl", "parquet"]) -> Path:
         if (now := _outputs(folder)) == files:
             return path
         files = now
+
+
+def _is_lines(path: Path) -> bool:
+    """Whether a file is empty or begins with a record of an output."""
+    with path.open("rb") as lines:
+        first = lines.readline(2 * MAX_METADATA)
+    try:
+        record = json.loads(first or "{}")
+    except (ValueError, RecursionError):
+        return False
+    return not first or (isinstance(record, dict) and {"file", "identity"} <= record.keys())
+
+
+def _is_table(path: Path) -> bool:
+    import pyarrow
+    from pyarrow.parquet import read_schema
+
+    try:
+        return list(COLUMNS) == list(read_schema(path).names)
+    except pyarrow.ArrowException:
+        return False
 
 
 def _outputs(folder: Path) -> list[str]:

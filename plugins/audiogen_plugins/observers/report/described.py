@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogen_core.storage.interface import MAX_METADATA
-from audiogen_core.tags import SETTINGS_KEY
-from audiogen_plugins.observers.report.sound import read_tags
+from audiogen_core.tags import read_tags, settings_in
 
 SHARD_DIR = re.compile(r"[0-9a-f]{1,4}")
 """The names of the subfolders that ``output.shard_dirs`` makes."""
@@ -56,23 +55,27 @@ def described(path: Path) -> Mapping[str, Any] | None:
     beside = _beside(path)
     if beside is not None:
         return beside
-    tags = read_tags(path)
-    # WAV has no keys of one's own: there it is the second line of the comment.
-    for text in (tags.get(SETTINGS_KEY), tags.get("comment", "").partition("\n")[2]):
-        if text and (content := _metadata(text)) is not None:
-            return content
-    return None
+    try:
+        settings = settings_in(read_tags(path))
+    except (OSError, ValueError):
+        return None
+    return _metadata(settings) if settings else None
 
 
 def _beside(path: Path) -> Mapping[str, Any] | None:
+    """The metadata beside a file, unless it says that it is of one of another size."""
     file = path.with_suffix(".json")
     try:
         state = file.stat()
         if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_METADATA:
             return None
-        return _metadata(file.read_bytes())
+        content = _metadata(file.read_bytes())
+        match content:
+            case {"output": {"bytes": int(count)}} if count != path.stat().st_size:
+                return None
     except OSError:
         return None
+    return content
 
 
 def _metadata(text: str | bytes) -> Mapping[str, Any] | None:

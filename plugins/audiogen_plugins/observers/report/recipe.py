@@ -25,6 +25,7 @@ ARGUMENTS = {
     "model_config": "--model-config",
     "ckpt_path": "--ckpt-path",
     "pretransform_ckpt_path": "--pretransform-ckpt-path",
+    "quantize": "--quantize",
 }
 """How the command names what the metadata says of the model."""
 

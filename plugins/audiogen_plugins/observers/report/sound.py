@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from audiogen_core.audio_file import unpacked
 from audiogen_core.interfaces.encoder import FloatArray
 
 MAX_SAMPLES = 1 << 28
@@ -38,16 +38,18 @@ def read_sound(path: Path) -> Sound:
 
     blocks: list[FloatArray] = []
     count = 0
-    # Absolute, so that no file name is taken for a protocol.
-    with av.open(str(path.absolute())) as source:
+    # Absolute, so that no file name is taken for a protocol, and nothing but files.
+    with av.open(
+        str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+    ) as source:
         if not source.streams.audio:
             raise ValueError("it holds no audio")
         stream = source.streams.audio[0]
         rate = stream.codec_context.sample_rate
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+        resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=rate)
         for frame in source.decode(stream):
             for converted in resampler.resample(frame):
-                block = converted.to_ndarray().astype(np.float32, copy=False)
+                block = unpacked(converted)
                 count += block.size
                 if count > MAX_SAMPLES:
                     raise ValueError(f"it holds more than {MAX_SAMPLES} samples")
@@ -55,17 +57,3 @@ def read_sound(path: Path) -> Sound:
     if not count:
         raise ValueError("it holds no audio")
     return Sound(np.nan_to_num(np.concatenate(blocks, axis=1)), rate)
-
-
-def read_tags(path: Path) -> Mapping[str, str]:
-    """The tags of a file, by FFmpeg's keys in lower case; none where it cannot be read."""
-    import av
-
-    try:
-        with av.open(str(path.absolute())) as source:
-            streams = source.streams.audio
-            # Ogg keeps them with the stream, the others with the file.
-            found = {**(streams[0].metadata if streams else {}), **source.metadata}
-    except (OSError, ValueError):
-        return {}
-    return {key.lower(): text for key, text in found.items()}
