@@ -27,7 +27,10 @@ MAX_SHOWN = 60
 class PluginOptions(BaseModel):
     """Base of a plugin's options: unknown keys are errors, nothing is coerced or changed later.
 
-    A JSON whole number is accepted for a float; ``"3"`` is not accepted for 3.
+    A JSON whole number is accepted for a float; ``"3"`` is not accepted for 3. Fields are of what
+    JSON has: strings, numbers, booleans, null, lists, dictionaries, other models, literals and
+    unions of these. No value fits a tuple, a set, an enumeration or a path: write a list, a list,
+    a ``Literal`` and a string, and let a property make more of it.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -53,6 +54,22 @@ def check_mask(value: Any, model: ModelConfig) -> None:
                 f"[{index}] begins at {start:g} seconds, where this model's output has ended: it "
                 f"makes {longest:.4g}"
             )
+        if not _covers_any(start, end, model):
+            lasts = 1000 * model.ratio / model.sample_rate
+            raise ValueError(
+                f"[{index}] covers none of this model's latents, of which one begins every "
+                f"{lasts:.3g} ms: make it longer"
+            )
+
+
+def _covers_any(start: float, end: float, model: ModelConfig) -> bool:
+    """Whether a latent begins in a range."""
+    nearest = math.ceil(start * model.sample_rate / model.ratio)
+    last = model.latents - 1
+    begins = (
+        min(number, last) * model.ratio / model.sample_rate for number in (nearest - 1, nearest)
+    )
+    return any(start <= time < end for time in begins)
 
 
 class RecordingChecks:

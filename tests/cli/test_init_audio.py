@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audiogen_core.models.config import parse_model_config
 from audiogen_core.tags import Tags
 from audiogen_core.testing.encoders import decode, tones
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
@@ -210,6 +211,26 @@ def test_the_mask_counts(
     )
     paths = made(audiogen("generate", *local_model(case), "--generation-config", config))
     assert len({path.read_bytes() for path in paths}) == 4
+
+
+def test_a_mask_between_two_latents_is_refused(
+    write_config: Callable[..., Path], audiogen: Command
+) -> None:
+    """It would change nothing; how often latents begin is told."""
+    case = DATA / "golden" / "inpainting_v"
+    config = parse_model_config(json.loads((case / "model_config.json").read_text()), "")
+    latent = config.ratio / config.sample_rate
+    values = json.loads((case / "runs.json").read_text())["one-range"]["conditioning"]
+    values["inpaint_audio"] = str(case / values["inpaint_audio"])
+    for mask in ([[1.2 * latent, 1.8 * latent]], [[0, latent], [0.1 * latent, 0.9 * latent]]):
+        samples = [{**values, "mask": mask}]
+        path = write_config(conditioning_defaults={}, input={"type": "config", "samples": samples})
+        result = audiogen("generate", *local_model(case), "--generation-config", path)
+        assert (result.code, result.out) == (2, "")
+        assert f"mask: [{len(mask) - 1}] covers none of this model's latents" in result.err
+    values["mask"] = [[latent, 1.1 * latent]]
+    path = write_config(conditioning_defaults={}, input={"type": "config", "samples": [values]})
+    made(audiogen("generate", *local_model(case), "--generation-config", path))
 
 
 LIST = "#EXTM3U\n#EXTINF:1,\nfile://{}\n#EXT-X-ENDLIST\n"

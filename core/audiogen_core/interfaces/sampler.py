@@ -165,7 +165,8 @@ class SigmaSampler(Sampler):
 
         Args:
             model: The denoiser.
-            x: The start: unit noise times ``sigmas[0]``, ``[batch, channels, latents]``.
+            x: The start: unit noise times ``sigmas[0]``, ``[batch, channels, latents]``; added to
+                clean latents where a recording is varied.
             sigmas: What `schedule` returned.
             noise: Fresh noise, independent for each sample.
             on_step: To be called after every step.
@@ -184,7 +185,10 @@ class VSampler(Sampler):
     def sample(
         self, model: VelocityModel, x: Tensor, times: Tensor, noise: NoiseSource, on_step: OnStep
     ) -> Tensor:
-        """Draws samples, as `SigmaSampler.sample` does; ``x`` starts as unit noise."""
+        """Draws samples, as `SigmaSampler.sample` does; ``x`` starts as unit noise.
+
+        Where a recording is varied, it is mixed with its latents at the request's ``sigma_max``.
+        """
 
 
 class FlowSampler(Sampler):
@@ -196,4 +200,7 @@ class FlowSampler(Sampler):
     def sample(
         self, model: VelocityModel, x: Tensor, times: Tensor, noise: NoiseSource, on_step: OnStep
     ) -> Tensor:
-        """Draws samples, as `SigmaSampler.sample` does; ``x`` starts as unit noise."""
+        """Draws samples, as `SigmaSampler.sample` does; ``x`` starts as unit noise.
+
+        Where a recording is varied, it is mixed with its latents at the request's ``sigma_max``.
+        """

@@ -58,7 +58,8 @@ class Pretransform(nn.Module):
         for one, generator in zip(audio, generators, strict=True):
             latents = self.encoder(one[None].to(dtype)).float()
             if self.bottleneck is not None:
-                latents = self.bottleneck.encode(latents, generator)
+                latents = self.bottleneck.encode(latents.to(_type_of(self.bottleneck)), generator)
+                latents = latents.float()
             parts.append(latents / self.scale)
         return torch.cat(parts)
 
