@@ -41,6 +41,9 @@ class SampleError(AudiogenError):
 class Generation(Iterator[Result]):
     """Results in the order in which they are made. Nothing is made before it is asked for.
 
+    Nor does an observer hear of anything before that: of a generation that nobody begins, it is not
+    closed either.
+
     An output that cannot be made raises a `SampleError` in its turn, unless ``on_failure`` takes
     it; either way the others follow. To stop, leave the loop, or `cancel` from another thread.
 
