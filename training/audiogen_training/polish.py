@@ -48,7 +48,7 @@ HIGHEST = 0.5
 
 Pair = tuple[Tensor, Tensor, Tensor]
 """A sound's latents and those that were made anew, ``[latent_dim, latents]`` in float16, and the
-sound, ``[samples]`` in int16."""
+sound up to the silence at its end, ``[samples]`` in int16."""
 
 
 def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> None:
@@ -133,7 +133,8 @@ def _made_anew(
 
 
 def _pair(one: Example, clean: Tensor, remade: Tensor) -> Pair:
-    return clean, remade, torch.from_numpy(np.round(one.audio * 32767).astype(np.int16))
+    heard = one.audio[: sounding(one)]
+    return clean, remade, torch.from_numpy(np.round(heard * 32767).astype(np.int16))
 
 
 def _crops(
@@ -150,8 +151,8 @@ def _crops(
     audio = torch.zeros(anew, 1, length * ratio)
     for row, heard in zip(latents, audio, strict=True):
         clean, remade, sound = pairs[int(rng.integers(len(pairs)))]
-        sounding_latents = -(-int(sound.nonzero()[-1]) // ratio)
-        first = 0 if begins else int(rng.integers(max(1, sounding_latents - length)))
+        latest = -(-len(sound) // ratio) - length
+        first = 0 if begins or latest < 1 else int(rng.integers(latest + 1))
         row[:] = (clean if rng.random() < AS_IT_WAS else remade)[:, first : first + length]
         part = sound[first * ratio : (first + length) * ratio].float() / 32767
         heard[0, : len(part)] = part
