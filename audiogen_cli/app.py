@@ -85,6 +85,11 @@ def main() -> None:
     except KeyboardInterrupt:
         tell("interrupted")
         sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as ended:
+        # Of a signal that comes before a command handles them, typer makes a code without a word.
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
+            tell("interrupted")
+        raise
 
 
 def _nowhere() -> TextIO:

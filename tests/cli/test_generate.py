@@ -24,7 +24,7 @@ from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.encoders.wav import Wav
-from tests.conftest import Command, audiogen_process, local_model
+from tests.conftest import Command, Result, audiogen_process, local_model
 
 WriteConfig = Callable[..., Path]
 PROMPTS = {"type": "config", "samples": [{"prompt": "kick"}, {"prompt": "snare"}]}
@@ -480,3 +480,15 @@ def test_a_setting_of_an_executor_says_which_option_is_wrong(audiogen: Command) 
     result = audiogen("generate", "--prompt", "x", *options)
     assert (result.code, result.out) == (2, "")
     assert "error: --executor-option workers: must be like key=value" in result.err
+
+
+def test_a_signal_before_the_command_has_begun_is_told(
+    audiogen: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it still imports and reads, too: one word, and the exit code of an interruption."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audiogen_core.plugin_manager.installed_plugins", interrupted)
+    assert audiogen("generate", "--prompt", "x") == Result(130, "", "interrupted\n")
