@@ -199,3 +199,13 @@ def test_nothing_steers_the_terminal(tmp_path: Path, audiogen: Command) -> None:
         assert result.code == 0
         assert not {"\x1b", "\x9b"} & set(result.out)
         assert "[2J" in result.out
+
+
+def test_channels_that_are_no_number_are_shown_as_they_are(
+    tmp_path: Path, audiogen: Command
+) -> None:
+    """Metadata is anybody's text."""
+    path = write(tmp_path / "x.flac", content={**CONTENT, "output": {"channels": [2]}})
+    result = audiogen("show", path)
+    assert (result.code, result.err) == (0, "")
+    assert "[2] channels" in result.out

@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from audiogen_core.errors import InputError
-from audiogen_core.options import validate
+from audiogen_core.interfaces.autoencoder import AudioDecoder
+from audiogen_core.interfaces.bottleneck import Bottleneck
+from audiogen_core.models.pretransform import Pretransform
+from audiogen_core.options import PluginOptions, validate
 from audiogen_core.testing.model_parts import (
     check_autoencoder,
     check_tiling,
@@ -268,3 +271,50 @@ def test_options_that_cannot_work_are_errors(changes: dict[str, Any], message: s
     with pytest.raises(InputError) as caught:
         decoder_of(changes)
     assert message in str(caught.value)
+
+
+class Patches(AudioDecoder):
+    """Latents that are pieces of audio, put one after the other: no weights at all."""
+
+    ratio = 4
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """As the interface says."""
+        return latents.mT.flatten(1)[:, None]
+
+
+class Scaled(Bottleneck):
+    """A bottleneck with a weight of its own."""
+
+    NAME = "scaled"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = torch.nn.Linear(1, 1, bias=False)
+
+    @classmethod
+    def build(cls, options: PluginOptions) -> Scaled:
+        """As the interface says."""
+        del options
+        return cls()
+
+    def encode(self, latents: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        """As the interface says."""
+        del generator
+        mixed: torch.Tensor = self.mix(latents[..., None])[..., 0]
+        return mixed
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """As the interface says."""
+        return latents
+
+
+def test_networks_without_weights_code_and_bottlenecks_see_their_own_type() -> None:
+    """Where nothing says a type, it is float32; one that has 16-bit weights gets 16 bits."""
+    pretransform = Pretransform(decoder=Patches(), bottleneck=Scaled().to(torch.bfloat16))
+    pretransform.encoder = torch.nn.Unflatten(2, (-1, 4))
+    audio = torch.arange(8.0).reshape(1, 1, 8)
+    latents = pretransform.encode(audio, [torch.Generator()])
+    assert (latents.dtype, latents.numel()) == (torch.float32, 8)
+    pieces = audio.reshape(1, 2, 4).mT
+    assert torch.equal(pretransform.decode(pieces), audio)
