@@ -223,3 +223,16 @@ def test_the_hub_is_asked_with_online(
     assert closed.code == 0
     assert findings(closed, "connection")["connection"]["mark"] == "warning"
     assert TOKEN not in closed.out + online.out
+
+
+def test_a_cache_that_is_a_file_is_a_warning(
+    audiogen: Command, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """Generating works all the same, for models that are on this machine."""
+    home.mkdir()
+    (home / "hub").touch()
+    only(monkeypatch, "hub")
+    result = audiogen("doctor", "--json")
+    assert result.code == 0
+    found = findings(result, "hub")["cache"]
+    assert (found["mark"], str(home / "hub") in found["text"]) == ("warning", True)
