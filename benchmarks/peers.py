@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import resource
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -254,7 +255,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--half", action="store_true", help="16-bit weights")
-    parser.add_argument("--options", nargs="*", default=[], help="more for our command")
+    parser.add_argument(
+        "--options", type=shlex.split, default=[], help="more for our command: '--dtype bfloat16'"
+    )
     arguments = parser.parse_args()
     folder, model = arguments.folder.resolve(), arguments.model
     if arguments.action == "make":

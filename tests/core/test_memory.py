@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from tests.conftest import report_of
 
@@ -40,3 +44,55 @@ def test_freed_memory_is_kept_until_it_is_given_back() -> None:
     assert alone > 8 * 100
     assert kept < 100
     assert before - after >= 30
+
+
+LOADING = """
+import json, resource, sys
+from pathlib import Path
+import torch
+from torch import nn
+from audiogen_core.models import checkpoint
+from audiogen_core.models.quantize import quantize
+
+path, number, rounded = Path(sys.argv[1]), getattr(torch, sys.argv[2]), sys.argv[3] == "int8"
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def load():
+    checkpoint.AT_ONCE = 16 << 20
+    found = checkpoint.open_checkpoint(path)
+    with torch.device("meta"):
+        layers = nn.Sequential(*(nn.Linear(1024, 1024) for _ in range(len(found.shapes()) // 2)))
+    if rounded:
+        quantize(layers)
+    names = {name: name for name in found.shapes()}
+    checkpoint.load(found, names, {"": layers}, device=torch.device("cpu"), dtypes={"": number})
+    with torch.inference_mode():
+        return layers(torch.ones(1, 1, 1024, dtype=number)).float().norm().item()
+
+nn.Linear(1024, 1024)(torch.ones(1, 1, 1024))
+before = peak()
+told = load()
+print(json.dumps([peak() - before, told]))
+"""
+
+LAYERS = 24
+"""Of 4 MiB each."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts as Linux does")
+def test_weights_in_fewer_bits_are_in_memory_once(tmp_path: Path) -> None:
+    """What they were made from goes, piece by piece, and they compute what float32 computes."""
+    torch.manual_seed(0)
+    layers = nn.Sequential(*(nn.Linear(1024, 1024) for _ in range(LAYERS)))
+    for layer in layers.parameters():
+        nn.init.normal_(layer, std=1024**-0.5)
+    save_file(layers.state_dict(), tmp_path / "model.safetensors")
+    whole = LAYERS * 4
+    with torch.inference_mode():
+        wanted = layers(torch.ones(1, 1, 1024)).norm().item()
+    for number, rounded, most in [("bfloat16", "no", 0.9), ("float32", "int8", 0.75)]:
+        grown, found = report_of("-c", LOADING, tmp_path / "model.safetensors", number, rounded)
+        assert grown < most * whole, f"{grown} MiB of {whole} with {number}, int8: {rounded}"
+        assert found == pytest.approx(wanted, rel=0.05)

@@ -35,6 +35,13 @@ FLOATS = frozenset(
 """The types of numbers that weights may have; each can be converted to any other."""
 
 
+AT_ONCE = 256 << 20
+"""Bytes that are read before what was only converted or copied goes from memory."""
+
+SMALL = 1 << 20
+"""Bytes of tensors that are copied: each would keep all that was mapped with it."""
+
+
 class Checkpoint(ABC):
     """The tensors of a file by name, before any is read into memory."""
 
@@ -52,6 +59,10 @@ class Checkpoint(ABC):
         Raises:
             InputError: It is of a type that cannot be read.
         """
+
+    @abstractmethod
+    def release(self) -> None:
+        """Gives back the memory of what was read and is used no more, where that is possible."""
 
 
 class SafetensorsCheckpoint(Checkpoint):
@@ -93,6 +104,10 @@ class SafetensorsCheckpoint(Checkpoint):
                 Problem(name, "holds numbers of a type that cannot be read"), str(self.path)
             ) from None
         return tensor
+
+    def release(self) -> None:
+        """Maps the file anew: pages that were read stay with a mapping as long as it lives."""
+        self._file = _open_safetensors(self.path)
 
 
 def _open_safetensors(path: Path) -> Any:
@@ -162,6 +177,9 @@ class PickledCheckpoint(Checkpoint):
     def tensor(self, name: str) -> Tensor:
         """The loaded tensor."""
         return self._tensors[name]
+
+    def release(self) -> None:
+        """Nothing: all tensors are known by their place in one mapping."""
 
 
 _COSTLY_CALLS = (b"bytearray\n", b"_codecs\nencode\n")
@@ -297,19 +315,28 @@ def load(
     ]
     if problems:
         raise InputError(problems, f"{checkpoint.path}: does not fit the model config")
+    read = 0
     for prefix, module in modules.items():
         if prefix in unused:
             continue
-        state = {
-            name: _placed(checkpoint.tensor(names[f"{prefix}{name}"]), device, dtypes[prefix])
-            for name in module.state_dict()
-        }
-        module.load_state_dict(state, strict=True, assign=True)
+        state: dict[str, Tensor] = {}
+        for name in module.state_dict():
+            given = checkpoint.tensor(names[f"{prefix}{name}"])
+            state[name] = _placed(given, device, dtypes[prefix])
+            read += given.nbytes
+            if read > AT_ONCE:
+                module.load_state_dict(state, strict=False, assign=True)
+                state, read = {}, 0
+                del given
+                checkpoint.release()
+        module.load_state_dict(state, strict=False, assign=True)
         module.requires_grad_(requires_grad=False).eval()
 
 
 def _placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-    return tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+    """A tensor where it belongs: the mapped one itself where that is large, and nothing changes."""
+    placed = tensor.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+    return placed.clone() if placed is tensor and tensor.nbytes < SMALL else placed
 
 
 def _mismatches(

@@ -122,6 +122,8 @@ class Model:
         if autoencoder_path is not None:
             # Opened first, so that a wrong path is found before gigabytes are read.
             replacement = checkpoints.open_checkpoint(autoencoder_path)
+        if quantized:
+            quantize(self.backbone)
         modules = self.modules()
         own = {key: one for key, one in modules.items() if key.startswith(AUTOENCODER)}
         dtypes = dict.fromkeys(modules, dtype)
@@ -155,8 +157,6 @@ class Model:
             self.pretransform.decoder.prepare()
             if encodes:
                 self.pretransform.encoder = self.encoder
-        if quantized:
-            quantize(self.backbone)
         self.device, self.dtype = device, dtype
 
     def _autoencoder_in_half(self, device: torch.device) -> bool:

@@ -42,7 +42,8 @@ def quantize(module: nn.Module) -> None:
     """Replaces the linear layers of a module, but for small ones.
 
     Args:
-        module: Its weights are loaded, float32, on the CPU.
+        module: On the CPU, with float32 weights; or on the meta device, to be rounded tensor by
+            tensor while they are loaded.
     """
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
@@ -51,23 +52,42 @@ def quantize(module: nn.Module) -> None:
                 setattr(parent, name, QuantizedLinear(child))
 
 
-class QuantizedLinear(nn.Module):
+class QuantizedLinear(nn.Linear):
     """A linear layer with weights and inputs rounded to 8-bit integers.
+
+    Its parameter ``weight`` has a shape, and no numbers.
 
     Args:
         linear: The layer that it replaces.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        weight = linear.weight.detach()
+        biased = linear.bias is not None
+        super().__init__(linear.in_features, linear.out_features, biased, device="meta")
+        # Without VNNI, two products are added in 16 bits, which those of 8 bits overflow.
+        self._levels = 255 if _has_vnni() else 127
+        if not linear.weight.is_meta:
+            self._pack(linear.weight.detach())
+            self.bias = linear.bias
+
+    def _pack(self, weight: Tensor) -> None:
         self._scales = (weight.abs().amax(1) / 127).clamp_min(torch.finfo(torch.float32).tiny)
         rounded = (weight / self._scales[:, None]).round_().to(torch.int8)
         self._packed = torch.ops.onednn.qlinear_prepack(rounded, None)
         self._zeros = torch.zeros(len(weight), dtype=torch.int32)
-        self._bias = None if linear.bias is None else linear.bias.detach()
-        # Without VNNI, two products are added in 16 bits, which those of 8 bits overflow.
-        self._levels = 255 if _has_vnni() else 127
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, metadata: Any, strict: bool,
+        missing: list[str], unexpected: list[str], errors: list[str],
+    ) -> None:  # fmt: skip
+        """Rounds a weight that is loaded."""
+        key = f"{prefix}weight"
+        if key in state_dict:
+            self._pack(state_dict[key])
+        others = {name: one for name, one in state_dict.items() if name != key}
+        super()._load_from_state_dict(others, prefix, metadata, strict, missing, unexpected, errors)
+        if key in state_dict:
+            missing.remove(key)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, ..., in]`` to ``[batch, ..., out]``, float32."""
@@ -85,7 +105,7 @@ class QuantizedLinear(nn.Module):
         shifted = torch.add(torch.tensor(zero + 0.5), x, alpha=1 / scale)
         rounded = shifted.clamp_(0, self._levels).to(torch.uint8)
         product: Tensor = torch.ops.onednn.qlinear_pointwise(
-            rounded, scale, zero, self._packed, self._scales, self._zeros, self._bias,
+            rounded, scale, zero, self._packed, self._scales, self._zeros, self.bias,
             1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         return product
