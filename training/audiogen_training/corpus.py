@@ -21,17 +21,26 @@ from audiogen_training.sounds.dsp import Signal
 SECONDS = 4.0
 """The longest example."""
 
-WEIGHTS = dict.fromkeys(KINDS, 1.0) | {
-    # What has a note has 49 of them to learn, and the loop 81 tempi.
-    **{name: 2.0 for name, kind in KINDS.items() if "midi" in kind.exact},
+WEIGHTS = dict.fromkeys(KINDS, 2.0) | {
+    # What has a note has 49 of them to learn, and needs clean harmonics to be told from others.
+    **dict.fromkeys(("sine", "saw", "organ", "major_chord", "minor_chord"), 4.0),
+    **dict.fromkeys(("bell", "pluck", "pad"), 3.0),
     # Of a loop, every beat must come in time.
     "four_on_the_floor": 8.0,
-    # A sweep or a laser is nowhere twice the same.
-    **dict.fromkeys(("rising_sweep", "falling_sweep", "laser"), 2.0),
-    # Noise is the hardest to code.
-    **dict.fromkeys(("snare", "clap", "closed_hat", "open_hat", "noise_burst"), 2.0),
+    # What glides is nowhere twice the same.
+    **dict.fromkeys(("rising_sweep", "falling_sweep", "laser"), 4.0),
+    "siren": 5.0,
+    # These are learnt first.
+    **dict.fromkeys(("clap", "closed_hat", "bass"), 1.5),
+    **dict.fromkeys(("kick", "tom", "noise_burst"), 1.0),
 }
 """How often each kind is drawn, relative to the others."""
+
+SAID = 0.35
+"""How often an attribute is said that a kind has."""
+
+MUCH_SAID = 0.65
+"""The same, in a third of training's examples: else what is far from usual in two ways is rare."""
 
 SPLITS: tuple[Split, ...] = ("train", "heldout")
 
@@ -55,22 +64,30 @@ class Example:
     seconds_total: float
 
 
-def sample_spec(rng: np.random.Generator, kind: str | None = None) -> SoundSpec:
-    """Draws what to ask for: some attributes of a kind, drawn by `WEIGHTS` unless it is given."""
+def sample_spec(rng: np.random.Generator, kind: str | None = None, said: float = SAID) -> SoundSpec:
+    """Draws what to ask for: some attributes of a kind.
+
+    Args:
+        rng: Draws everything.
+        kind: A key of `KINDS`; drawn by `WEIGHTS` for None.
+        said: How often an attribute is said.
+    """
     if kind is None:
         weights = np.array(list(WEIGHTS.values()))
         kind = str(rng.choice(list(WEIGHTS), p=weights / weights.sum()))
     entry = KINDS[kind]
-    said: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for name, (low, high) in entry.exact.items():
         if rng.random() < 0.6:
-            said[name] = int(rng.integers(low, high + 1))
+            attributes[name] = int(rng.integers(low, high + 1))
     for name, words in entry.words.items():
         # A note is a register already, and a tempo a speed.
-        settled = (name == "register" and "midi" in said) or (name == "speed" and "bpm" in said)
-        if not settled and rng.random() < 0.35:
-            said[name] = words[int(rng.integers(len(words)))]
-    return SoundSpec(kind=kind, **said)
+        settled = (name == "register" and "midi" in attributes) or (
+            name == "speed" and "bpm" in attributes
+        )
+        if not settled and rng.random() < said:
+            attributes[name] = words[int(rng.integers(len(words)))]
+    return SoundSpec(kind=kind, **attributes)
 
 
 def sample_seconds(rng: np.random.Generator, spec: SoundSpec) -> float:
@@ -90,7 +107,8 @@ def sample_example(rng: np.random.Generator, split: Split = "train") -> Example:
         rng: Draws everything.
         split: Which wordings the caption may have.
     """
-    spec = sample_spec(rng)
+    much = split == "train" and rng.random() < 1 / 3
+    spec = sample_spec(rng, said=MUCH_SAID if much else SAID)
     seconds = sample_seconds(rng, spec)
     text = caption(spec, rng, split)
     sound = render(spec, seconds, rng)

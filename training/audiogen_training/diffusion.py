@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audiogen_core.devices import choose_type
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.interfaces.conditioner import BuildContext
+from audiogen_core.precision import Precision
 from audiogen_plugins.backbones.dit import DiffusionTransformer, DiTOptions
 from audiogen_plugins.conditioners.number import NumberConditioner, NumberOptions
 from audiogen_training import autoencoder, understanding
@@ -198,7 +200,10 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     matrices = [one for name, one in denoiser.named_parameters() if is_inner_matrix(name, one)]
     chosen = set(map(id, matrices))
     others = [one for one in denoiser.parameters() if id(one) not in chosen]
-    muon = Muon(matrices, MATRICES_RATE, weight_decay=0.01)
+    # Weights, gradients and losses stay in float32.
+    half = choose_type(Precision.AUTO, device) is torch.bfloat16
+    number = torch.bfloat16 if half else torch.float32
+    muon = Muon(matrices, MATRICES_RATE, weight_decay=0.01, number=number)
     optimiser = torch.optim.AdamW(others, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     average = Average(denoiser, decay=0.998)
     run = Run(
@@ -214,7 +219,7 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         rate = _rate(run.step, recipe)
         _set_rate(muon, MATRICES_RATE * rate)
         _set_rate(optimiser, LEARNING_RATE * rate)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
             loss = _loss(denoiser, data, scale, recipe, run.step)
         denoiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -11,23 +11,24 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """The coefficients of the iteration that the paper gives."""
 
 
-def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
+def orthogonalised(matrix: Tensor, steps: int = 5, number: torch.dtype = torch.float32) -> Tensor:
     """A matrix with the same singular vectors and singular values near 1.
 
-    By a Newton-Schulz iteration. In float32, unlike torch's own: bfloat16 is slow on many CPUs.
+    By a Newton-Schulz iteration.
 
     Args:
         matrix: ``[rows, columns]``.
         steps: Of the iteration.
+        number: What it is computed in. Unlike in torch, float32: bfloat16 is slow on many CPUs.
     """
     wide = matrix.shape[0] <= matrix.shape[1]
     x = matrix if wide else matrix.T
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).to(number)
     a, b, c = QUINTIC
     for _ in range(steps):
         square = x @ x.T
         x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x if wide else x.T
+    return (x if wide else x.T).to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -39,6 +40,7 @@ class Muon(torch.optim.Optimizer):
             (Liu et al. 2025, arXiv:2502.16982), so that both share one learning rate.
         momentum: How much of the last update stays.
         weight_decay: As AdamW's.
+        number: What updates are made orthogonal in.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        number: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._number = number
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -63,6 +67,8 @@ class Muon(torch.optim.Optimizer):
                 average = state["average"]
                 average.lerp_(one.grad, 1 - group["momentum"])
                 ahead = one.grad.lerp(average, group["momentum"]).flatten(1)
-                update = orthogonalised(ahead) * (0.2 * max(ahead.shape) ** 0.5)
+                update = orthogonalised(ahead, number=self._number) * (
+                    0.2 * max(ahead.shape) ** 0.5
+                )
                 one.mul_(1 - group["lr"] * group["weight_decay"])
                 one.sub_(update.view_as(one), alpha=group["lr"])
