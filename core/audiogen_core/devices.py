@@ -43,7 +43,8 @@ def choose_device(name: str | None) -> torch.device:
         raise UsageError(
             f"--device: '{name}' is not available on this machine; available: {listed(available)}"
         )
-    count = torch.cuda.device_count() if kind == "cuda" else 1
+    counted: dict[str, Any] = {"cuda": torch.cuda, "xpu": torch.xpu}
+    count = counted[kind].device_count() if kind in counted else 1
     if device.index is not None and device.index >= count:
         raise UsageError(
             f"--device: '{name}' does not exist: this machine has {count} of that kind"

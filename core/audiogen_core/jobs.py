@@ -200,6 +200,7 @@ class _Samples:
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
         self._varies = False
+        self._unguided = False
         # What holds for all samples is checked once.
         self._good_defaults: set[tuple[ValueCheck, str]] = set()
         found = {
@@ -247,6 +248,8 @@ class _Samples:
         settings = self._settings_of(sample.where, own, values) if usable else None
         if self._problems or settings is None:
             return None
+        negative = values.get("negative_prompt") is not None
+        self._unguided |= negative and settings[0].generation.cfg_scale == 1
         return _Planned(sample.where, values, *settings)
 
     def _pages(self) -> Iterator[list[Sample]]:
@@ -275,6 +278,8 @@ class _Samples:
             f"{key} does nothing: this model has no conditioner for it"
             for key in sorted(self._ignored)
         ]
+        if self._unguided and "negative_prompt" not in self._useless:
+            notes.append("negative_prompt does nothing where cfg_scale is 1")
         seconds = self._model.samples / self._model.sample_rate
         if self._longest > seconds:
             notes.append(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from audiogen_core.models.model import Model
 from audiogen_core.settings import Settings
@@ -55,8 +56,10 @@ def batch_limit(
     """
     device, dtype = device or model.device, dtype or model.dtype
     latents = settings.latents
-    widths = (one.shape[0] for one in model.backbone.parameters() if one.dim() > 1)
-    width = max(widths, default=1)
+    widths = [one.shape[0] for one in model.backbone.parameters() if one.dim() > 1]
+    # Those of a linear layer in 8-bit integers are no parameters.
+    linear = (one for one in model.backbone.modules() if isinstance(one, nn.Linear))
+    width = max([*widths, *(one.out_features for one in linear)], default=1)
     guided = settings.generation.cfg_scale != 1
     bytes_each = sampling_bytes(latents, width, dtype, guided=guided)
     limit = CEILING
@@ -83,8 +86,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there was no memory: the device's, or the host's."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # The host's allocator says so in words only.
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    # The host's allocator says so in words only, in others on Windows.
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def free_memory(device: torch.device) -> int | None:

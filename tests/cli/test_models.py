@@ -305,6 +305,13 @@ def test_nothing_is_written_where_it_cannot_be_right(audiogen: Command, tmp_path
         assert (result.code, result.out) == (2, "")
         assert result.err.startswith(f"error: {message}"), result.err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    tiny = {"model.w": torch.tensor([2.0, -448.0]).to(torch.float8_e4m3fn)}
+    save_file(tiny, tmp_path / "tiny.safetensors")
+    for number in ("float16", "bfloat16", "float32"):
+        wider = ["tiny.safetensors", f"{number}.safetensors", "--dtype", number]
+        assert audiogen("models", "convert", *wider, cwd=tmp_path).code == 0
+        made = load_file(tmp_path / f"{number}.safetensors")["model.w"]
+        assert made.float().tolist() == [2, -448]
     arguments = ["big.safetensors", "there.safetensors", "--overwrite"]
     assert audiogen("models", "convert", *arguments, cwd=tmp_path).code == 0
     assert load_file(tmp_path / "there.safetensors")["model.w"][0] == 1e6

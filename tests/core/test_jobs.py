@@ -199,6 +199,17 @@ def test_what_a_sample_asks_for_in_vain_is_told() -> None:
     )
 
 
+def test_a_negative_prompt_without_guidance_is_told() -> None:
+    """Whoever asks for it, and only where nothing is guided."""
+    notes = [
+        planned({"negative_prompt": "hiss", "cfg_scale": 1}).notes,
+        planned({}, {"cfg_scale": 1.0}, defaults={**DEFAULTS, "negative_prompt": "hiss"}).notes,
+        planned({"negative_prompt": "hiss", "cfg_scale": 1.5}, {"cfg_scale": 1}).notes,
+    ]
+    told = ("negative_prompt does nothing where cfg_scale is 1",)
+    assert notes == [told, told, ()]
+
+
 def test_numbers_of_samples_stay_as_written() -> None:
     """7 beside 7.0 are two settings: names and identities tell them apart."""
     alone = [jobs(planned({"cfg_scale": one}))[0] for one in (7, 7.0)]

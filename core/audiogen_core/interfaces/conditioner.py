@@ -21,7 +21,7 @@ A complete third-party conditioner::
                 raise ValueError(f"must be a number from -1 to 1, not {value!r}")
 
         def forward(self, values: Sequence[Any], generators) -> Embedding:
-            moods = torch.tensor(values, dtype=torch.float32, device=self.embed.weight.device)
+            moods = torch.tensor(values).to(self.embed.weight)
             embedded = self.embed(moods[:, None])[:, None]
             return Embedding(embedded, torch.ones(embedded.shape[:2], dtype=torch.bool))
 

@@ -8,6 +8,7 @@ import warnings
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ class SafetensorsCheckpoint(Checkpoint):
         super().__init__(path)
         from safetensors import SafetensorError
 
+        self._version = _version(path)
+
         with path.open("rb") as file:
             header = int.from_bytes(file.read(8), "little")
         if MAX_INDEX_BYTES < header < path.stat().st_size:
@@ -106,8 +109,20 @@ class SafetensorsCheckpoint(Checkpoint):
         return tensor
 
     def release(self) -> None:
-        """Maps the file anew: pages that were read stay with a mapping as long as it lives."""
-        self._file = _open_safetensors(self.path)
+        """Maps the file anew: pages that were read stay with a mapping as long as it lives.
+
+        A file that was replaced meanwhile stays mapped as it was opened.
+        """
+        with suppress(Exception):
+            opened = _open_safetensors(self.path)
+            if _version(self.path) == self._version:
+                self._file = opened
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """What changes where a file is replaced or written."""
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _open_safetensors(path: Path) -> Any:

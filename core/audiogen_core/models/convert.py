@@ -108,7 +108,7 @@ def _converted(
     for name, found in names.items():
         given = checkpoint.tensor(found)
         tensor = given.to(dtype) if dtype is not None and given.dtype in FLOATS else given
-        if tensor is not given and bool((tensor.isinf() & ~given.isinf()).any()):
+        if tensor is not given and _overflows(given, tensor):
             what = f"holds numbers that are too large for {str(dtype).removeprefix('torch.')}"
             problems.append(Problem(found, f"{what}; use bfloat16"))
         tensor = tensor.contiguous()
@@ -121,6 +121,11 @@ def _converted(
     if problems:
         raise InputError(problems, str(checkpoint.path))
     return tensors
+
+
+def _overflows(given: Tensor, tensor: Tensor) -> bool:
+    infinite = tensor.float().isinf()  # float8 has no such test
+    return bool(infinite.any()) and bool((infinite & ~given.float().isinf()).any())
 
 
 def _check_written(path: Path, tensors: Mapping[str, Tensor]) -> None:

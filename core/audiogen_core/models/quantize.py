@@ -7,10 +7,12 @@ neighbours in a batch.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audiogen_core.errors import UsageError
 
@@ -55,7 +57,7 @@ def quantize(module: nn.Module) -> None:
 class QuantizedLinear(nn.Linear):
     """A linear layer with weights and inputs rounded to 8-bit integers.
 
-    Its parameter ``weight`` has a shape, and no numbers.
+    Its ``weight`` has a shape, and no numbers, and is no parameter once it is loaded.
 
     Args:
         linear: The layer that it replaces.
@@ -67,14 +69,18 @@ class QuantizedLinear(nn.Linear):
         # Without VNNI, two products are added in 16 bits, which those of 8 bits overflow.
         self._levels = 255 if _has_vnni() else 127
         if not linear.weight.is_meta:
-            self._pack(linear.weight.detach())
+            self._pack(linear.weight)
             self.bias = linear.bias
 
     def _pack(self, weight: Tensor) -> None:
+        weight = weight.detach()
         self._scales = (weight.abs().amax(1) / 127).clamp_min(torch.finfo(torch.float32).tiny)
         rounded = (weight / self._scales[:, None]).round_().to(torch.int8)
         self._packed = torch.ops.onednn.qlinear_prepack(rounded, None)
         self._zeros = torch.zeros(len(weight), dtype=torch.int32)
+        # A network asks its parameters which device it is on.
+        del self._parameters["weight"]
+        self.weight = torch.empty_like(weight, device="meta")
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, metadata: Any, strict: bool,
@@ -82,15 +88,16 @@ class QuantizedLinear(nn.Linear):
     ) -> None:  # fmt: skip
         """Rounds a weight that is loaded."""
         key = f"{prefix}weight"
-        if key in state_dict:
-            self._pack(state_dict[key])
         others = {name: one for name, one in state_dict.items() if name != key}
         super()._load_from_state_dict(others, prefix, metadata, strict, missing, unexpected, errors)
         if key in state_dict:
             missing.remove(key)
+            self._pack(state_dict[key])
 
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, ..., in]`` to ``[batch, ..., out]``, float32."""
+        if x.is_meta:
+            return functional.linear(x, self.weight)
         if len(x) == 1:
             return self._one(x)
         return torch.cat([self._one(sample[None]) for sample in x])
@@ -98,6 +105,8 @@ class QuantizedLinear(nn.Linear):
     def _one(self, x: Tensor) -> Tensor:
         """``[..., in]``, which share a scale."""
         low, high = (float(one) for one in torch.aminmax(x))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return x.new_full((*x.shape[:-1], self.out_features), math.nan)
         low, high = min(low, 0.0), max(high, 0.0)
         scale = (high - low) / self._levels or 1.0
         zero = round(-low / scale)

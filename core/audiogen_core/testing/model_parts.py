@@ -112,6 +112,10 @@ def check_conditioner(
         _assert_same(embedding.tokens[index], alone.tokens[0], what)
         assert torch.equal(embedding.mask[index], alone.mask[0]), what
 
+    half = _embed(module.to(torch.bfloat16), good, range(len(good)))
+    error = (half.tokens.float() - embedding.tokens).norm() / embedding.tokens.norm()
+    assert not error > 0.1, f"in bfloat16, the embeddings are off by {error:.0%}"
+
 
 def _check_refused(plugin: type[Conditioner], value: Any, settings: Any) -> None:
     message = None

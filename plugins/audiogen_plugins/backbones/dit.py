@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -317,7 +317,7 @@ class DiffusionTransformer(Backbone):
                 continue
             if layer is None:
                 raise ValueError(f"this model takes no {kind} conditioning")
-            width = layer.get_parameter("0.weight").shape[1]
+            width = cast("nn.Linear", layer[0]).in_features
             _check_channels(f"{kind} conditioning", given.shape[-1], width)
         concat = inputs.input_concat
         _check_channels(
