@@ -133,7 +133,7 @@ def validate(
             config = read_config(file, plugins, overrides=overrides)
             with overrides.explained():
                 if model is None:
-                    _check_samples(config)
+                    _check_samples(config, plugins)
                 else:
                     _check_against(model, config, plugins)
         except AudiogenError as error:
@@ -145,7 +145,7 @@ def validate(
         raise typer.Exit(code)
 
 
-def _check_samples(config: GenerationConfig) -> None:
+def _check_samples(config: GenerationConfig, plugins: PluginManager) -> None:
     """Checks the values of documented conditioning keys, in the defaults and in every sample.
 
     Raises:
@@ -153,12 +153,13 @@ def _check_samples(config: GenerationConfig) -> None:
     """
     from audiogen_core.config import ConditioningValues
     from audiogen_core.options import validate as validate_model
+    from audiogen_core.samples import samples_of
 
     problems: list[Problem] = []
     try:
         for values, where in (
             (config.conditioning_defaults, "conditioning_defaults"),
-            *((sample.values, sample.where) for sample in config.source.samples()),
+            *((sample.values, sample.where) for sample in samples_of(config, plugins)),
         ):
             try:
                 validate_model(ConditioningValues, dict(values))

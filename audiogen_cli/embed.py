@@ -116,7 +116,7 @@ def _row(embedder: Embedder, file: Path, path: Path) -> Row:
         embedding = embedded(embedder, file)
     except ValueError as error:
         return Row(str(file), str(path), "failed", cause=str(error))
-    except Exception as error:  # an embedder may fail in any way
+    except (Exception, SystemExit) as error:  # an embedder may fail in any way
         return Row(str(file), str(path), "failed", cause=describe(error))
     try:
         write_embedding(path, embedding)

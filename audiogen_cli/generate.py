@@ -26,6 +26,7 @@ from audiogen_core.errors import (
     InputError,
     Problem,
     UsageError,
+    listed,
 )
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.precision import Precision, Quantization
@@ -227,6 +228,10 @@ def _executor(name: str, settings: Sequence[str], plugins: PluginManager) -> Exe
     option, form = "--executor-option", "key=value, such as workers=2"
     overrides = Overrides([parse_setting(text, option, form) for text in settings])
     options: Any = overrides.applied({})
+    if options and not plugin.Options.model_fields:
+        able = [one.NAME for one in registry.classes() if one.Options.model_fields]
+        what = f"executor '{name}' has no options; --executor {listed(able)} have"
+        raise InputError(Problem(option, what))
     return plugin(validate(plugin.Options, options, option))
 
 

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
+
+from audiogen_core.errors import did_you_mean
+
+_ONE_OF = re.compile(r"'(?P<given>.*)' is not one of (?P<known>'.*')\.?", re.DOTALL)
+
+
+def _in_our_words(message: str) -> str:
+    """The message for a value without the words of the library that checks it, and with a hint."""
+    message = message.removeprefix("Value error, ")
+    if message.startswith("Input should be "):
+        return f"must be {message.removeprefix('Input should be ')}"
+    if (found := _ONE_OF.fullmatch(message)) is None:
+        return message
+    given, known = found["given"], found["known"]
+    hint = did_you_mean(given, known.strip("'").split("', '"))
+    return f"'{given}' is not one of {known}{hint}"
+
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
     """A command whose arguments are shown by what they are, without their Python types."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses; what is wrong is told in the words of all other messages."""
+        try:
+            return super().parse_args(ctx, args)
+        except BadParameter as error:
+            error.message = _in_our_words(error.message)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes what the command takes: its arguments, and then its options."""

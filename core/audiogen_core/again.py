@@ -33,6 +33,7 @@ from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.precision import Quantization
 from audiogen_core.prepare import Prepared, Request, prepare
 from audiogen_core.recall import Recalled, recall
+from audiogen_core.samples import samples_of
 from audiogen_core.storage.address import is_address, local_folder
 from audiogen_core.storage.upload import Upload
 from audiogen_core.tags import without_folders
@@ -134,7 +135,7 @@ def prepare_again(
         fitting = _fitted(recorded, wishes.overrides.applied(recorded), plugins)
         data = wishes.overrides.applied(fitting)
         config = parse_config(data, plugins, recalled.origin)
-        _check_one(config, document.generation_config.get("batch_size"))
+        _check_one(config, plugins, document.generation_config.get("batch_size"))
         request = Request(
             config,
             wishes.model or _source(recalled),
@@ -372,7 +373,7 @@ def _place(recalled: Recalled) -> Place:
     )
 
 
-def _check_one(config: GenerationConfig, copies: Any) -> None:
+def _check_one(config: GenerationConfig, plugins: PluginManager, copies: Any) -> None:
     """Makes sure that a config still asks for the one output.
 
     Raises:
@@ -382,7 +383,7 @@ def _check_one(config: GenerationConfig, copies: Any) -> None:
     if config.generation.batch_size != copies and copies is not None:
         what = f"must stay {shown(copies)}: {several}"
         raise InputError(Problem("generation.batch_size", what), config.origin)
-    if len(list(islice(config.source.samples(), 2))) > 1:
+    if len(list(islice(samples_of(config, plugins), 2))) > 1:
         raise InputError(Problem("input", f"holds several samples: {several}"), config.origin)
 
 

@@ -511,7 +511,8 @@ def _built(
     if checked is None:
         return None
     try:
-        built: T = plugin(checked)
+        with registry.calling(name, ""):
+            built: T = plugin(checked)
     except InputError as error:  # it cannot work on this machine, or with these options together
         checks.problems.extend(one.below(where) for one in error.problems)
         return None

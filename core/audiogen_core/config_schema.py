@@ -7,7 +7,6 @@ values at once, or on files, it leaves to the command.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -16,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchema
 from pydantic_core import core_schema
 
 from audiogen_core.config import DEFAULT_SAMPLERS, SECTIONS, ConditioningValues
-from audiogen_core.hooks import PluginWarning
+from audiogen_core.hooks import warn_of_plugin
 from audiogen_core.options import PLACEHOLDER
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import PluginError, Registry
@@ -75,7 +74,7 @@ class _Choices:
             try:
                 plugin = registry.load(name)
             except PluginError as error:
-                warnings.warn(str(error), PluginWarning, stacklevel=3)
+                warn_of_plugin(str(error))
                 continue
             self._names.append({"const": name, "description": summary(plugin)})
             self._options[name] = _schema_of(

@@ -68,7 +68,8 @@ def forecast(prepared: Prepared) -> Forecast:
         if job.index in prepared.left:
             length = _samples(prepared, job)
             samples += length
-            expected = encoder.expected_bytes(length, model.sample_rate, model.channels)
+            with prepared.plugins.encoders.calling(encoder.NAME, "output.file_format"):
+                expected = encoder.expected_bytes(length, model.sample_rate, model.channels)
             size = None if size is None or expected is None else size + expected
     if size is not None and request.config.output.save_metadata:
         size += METADATA_BYTES * len(prepared.left)

@@ -127,7 +127,10 @@ class Generation(Iterator[Result]):
         context = AudioContext(rate, job.values, notes.append)
         try:
             audio = post_process(made, self._planned.request.config.post_processors, context)
-        except Exception as error:  # whatever a plugin raises, it costs this output alone
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever a plugin raises, it costs this output alone
             return self._failed(job, describe(error))
         content = metadata(self._planned, batch, index, audio.shape[-1])
         return Result(audio, rate, job, content, tuple(notes), self._planned, batch)

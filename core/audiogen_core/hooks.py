@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Final, Protocol, TypeVar
 
 import pluggy
@@ -22,7 +23,14 @@ DISABLE: Final = "AUDIOGEN_DISABLE_PLUGINS"
 
 
 class PluginWarning(UserWarning):
-    """A plugin could not be loaded; the others go on."""
+    """A plugin failed; everything else goes on."""
+
+
+def warn_of_plugin(what: str) -> None:
+    """Gives a `PluginWarning`, which is no error where others are: nothing else may be lost."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PluginWarning)
+        warnings.warn(what, PluginWarning, stacklevel=4)
 
 
 hookspec = pluggy.HookspecMarker(PROJECT)

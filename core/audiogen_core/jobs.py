@@ -20,6 +20,7 @@ from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.recordings import FILES, INIT_AUDIO, RecordingChecks, is_encoded
+from audiogen_core.samples import samples_of
 from audiogen_core.seeds import DRAW, Seeds
 from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
 
@@ -75,7 +76,7 @@ def plan_jobs(
             cannot be used; every one.
     """
     checks = _value_checks(model, plugins)
-    samples = _Samples(config, model, checks, SettingsBook(config, model, plugins))
+    samples = _Samples(config, model, checks, SettingsBook(config, model, plugins), plugins)
     names = UniqueNames()
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
@@ -84,7 +85,8 @@ def plan_jobs(
     for page in samples:
         encodes |= any(is_encoded(one.values) for one in page)
         draws |= any(one.seed == DRAW for one in page)
-        for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
+        stems = _stems(config, plugins)
+        for job in _jobs_of(page, len(jobs), config, (stems, names), seeds, identities):
             jobs.append(job)
     return Plan(jobs, samples.notes(), draws, encodes)
 
@@ -93,7 +95,7 @@ def _jobs_of(
     samples: Sequence[_Planned],
     first: int,
     config: GenerationConfig,
-    names: UniqueNames,
+    naming: tuple[Callable[[Sequence[NamedJob]], list[str]], UniqueNames],
     seeds: Seeds,
     identities: Identities,
 ) -> Iterator[Job]:
@@ -106,17 +108,35 @@ def _jobs_of(
     ]
     drawn = [seeds.of(one.seed, copy, made.content) for one, made, copy in outputs]
     pairs = [(*output, seed) for output, seed in zip(outputs, drawn, strict=True)]
-    stems = [
-        config.naming.stem(NamedJob(index, copy, one.values, seed, one.settings.described(seed)))
+    stems, names = naming
+    named = [
+        NamedJob(index, copy, one.values, seed, one.settings.complete(seed))
         for index, (one, _, copy, seed) in enumerate(pairs, first)
     ]
-    unique = [names.claim(stem) for stem in stems]
+    unique = [names.claim(stem) for stem in stems(named)]
     if (folders := config.output.shard_dirs) is not None:
         unique = [f"{shard_dir(stem, folders)}/{stem}" for stem in unique]
     found = [made.identity(one.settings.text(seed)) for one, made, _, seed in pairs]
     for index, (one, _, copy, seed) in enumerate(pairs):
         stem, identity = unique[index], found[index]
         yield Job(first + index, copy, one.where, one.values, seed, stem, one.settings, identity)
+
+
+def _stems(
+    config: GenerationConfig, plugins: PluginManager
+) -> Callable[[Sequence[NamedJob]], list[str]]:
+    """What names outputs."""
+    naming = config.naming
+
+    def stems(jobs: Sequence[NamedJob]) -> list[str]:
+        with plugins.naming.calling(naming.NAME, "output.file_naming"):
+            found: list[Any] = [naming.stem(job) for job in jobs]
+            for stem in found:
+                if not isinstance(stem, str):
+                    raise TypeError(f"its stem is {type_name(stem)}, and no string")
+        return found
+
+    return stems
 
 
 def identity_of(
@@ -179,11 +199,13 @@ class _Samples:
         model: ModelConfig,
         checks: Mapping[str, ValueCheck],
         settings: SettingsBook,
+        plugins: PluginManager,
     ) -> None:
         self._config = config
         self._model = model
         self._checks = checks
         self._settings = settings
+        self._plugins = plugins
         self._recordings = RecordingChecks(model)
         self._known = list(
             dict.fromkeys([*DOCUMENTED_CONDITIONING, *checks, *model.default_keys.values()])
@@ -259,7 +281,7 @@ class _Samples:
         page: list[Sample] = []
         failed: InputError | None = None
         try:
-            for number, sample in enumerate(self._config.source.samples()):
+            for number, sample in enumerate(samples_of(self._config, self._plugins)):
                 if number == most:
                     what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
                     raise InputError(Problem("input", what))
@@ -415,7 +437,8 @@ def _documented_problem(key: str, value: Any, cut_rate: int | None) -> str | Non
         if not abs(value) <= MAX_SECONDS:
             return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
         if key == "seconds_total" and cut_rate is not None and round(value * cut_rate) < 1:
-            return f"must be greater than 0 to cut the audio to it, not {shown(value)}"
+            least = f"must be greater than 0 to cut the audio to it, and at least 1/{cut_rate:g}"
+            return f"{least}, one sample, not {shown(value)}"
     return None
 
 

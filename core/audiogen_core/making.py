@@ -50,7 +50,7 @@ def make_batch(
     smaller: list[Batch] = []
     try:
         audio = make_audio(model, batch, observer)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise_if_stopped()
         # No more than the words: the error itself holds on to the memory that a retry needs.
         audio, cause = {}, describe(error)

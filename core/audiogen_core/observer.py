@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audiogen_core.hooks import PluginWarning
+from audiogen_core.hooks import warn_of_plugin
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import describe
@@ -103,18 +102,14 @@ class Observers(Observer):
         try:
             what(one)
         # Whatever it is, the outputs are worth more.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._warn(one, error)
 
-    def _warn(self, observer: Observer, error: Exception) -> None:
+    def _warn(self, observer: Observer, error: BaseException) -> None:
         if id(observer) in self._warned:
             return
         self._warned.add(id(observer))
         registry = self._plugins.observers
         name = getattr(observer, "NAME", type(observer).__name__)
         whose = f" of {registry.origin(name)}" if name in registry else ""
-        warnings.warn(
-            f"observer '{name}'{whose} failed, and the run goes on: {describe(error)}",
-            PluginWarning,
-            stacklevel=2,
-        )
+        warn_of_plugin(f"observer '{name}'{whose} failed, and the run goes on: {describe(error)}")

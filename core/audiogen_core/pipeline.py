@@ -188,7 +188,7 @@ class _Run:
         try:
             made = encoded.result()
             output = publish_output(self._prepared, self._folder, job, made, self._observer)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if concerns_all(error, self._prepared.request.folder):
                 raise
             self._fail(job, describe(error))

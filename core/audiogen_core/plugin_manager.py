@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
+import sys
+from contextlib import redirect_stdout
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import pluggy
 import audiogen_core
 from audiogen_core import hookspecs
 from audiogen_core.errors import did_you_mean, listed
-from audiogen_core.hooks import DISABLE, INTERFACE_VERSION, PROJECT, PluginWarning, Registrar
+from audiogen_core.hooks import DISABLE, INTERFACE_VERSION, PROJECT, Registrar, warn_of_plugin
 from audiogen_core.registry import (
     AUTOENCODER,
     BACKBONE,
@@ -153,7 +154,9 @@ class PluginManager:
                 self.missing.append(Missing(entry_point.name, None, origin, "", disabled=True))
                 continue
             try:
-                self.register(entry_point.load(), entry_point.name, origin)
+                with redirect_stdout(sys.stderr):  # which is for results
+                    plugin = entry_point.load()
+                self.register(plugin, entry_point.name, origin)
             except KeyboardInterrupt:
                 raise
             # A plugin may fail in any way at import, SystemExit included; none of them may stop
@@ -193,7 +196,7 @@ class PluginManager:
             try:
                 registry.add(plugin_name, target, origin)
             except PluginError as error:
-                self._lost(plugin_name, registry.kind, origin, str(error))
+                self._lost(str(plugin_name), registry.kind, origin, str(error))
 
     def _check_hooks(self, plugin: object) -> None:
         callers = self._pluggy.get_hookcallers(plugin) or []
@@ -213,7 +216,7 @@ class PluginManager:
     def _lost(self, name: str, kind: Kind | None, origin: Origin, cause: str) -> None:
         missing = Missing(name, kind, origin, cause)
         self.missing.append(missing)
-        warnings.warn(str(missing), PluginWarning, stacklevel=3)
+        warn_of_plugin(str(missing))
 
 
 def _registrar(

@@ -238,7 +238,7 @@ def _plan(
     plan = problems.of(plan_jobs, config, model.config, plugins, identity, Seeds(folder.key))
     if plan is not None:
         problems.of(check_embeddings, model, plan)
-    problems.of(_check_encoder, config, model.config)
+    problems.of(_check_encoder, config, model.config, plugins)
     if plan is not None and request.place is not None:
         first = plan.jobs[0]
         plan = replace(plan, jobs=(replace(first, stem=request.stem or first.stem),))
@@ -318,8 +318,10 @@ class _Problems:
             return None
 
 
-def _check_encoder(config: GenerationConfig, model: ModelConfig) -> None:
-    try:
-        config.encoder.check(model.sample_rate, model.channels)
-    except EncoderUnavailableError as error:
-        raise InputError(Problem("output.file_format", str(error))) from None
+def _check_encoder(config: GenerationConfig, model: ModelConfig, plugins: PluginManager) -> None:
+    where = "output.file_format"
+    with plugins.encoders.calling(config.encoder.NAME, where):
+        try:
+            config.encoder.check(model.sample_rate, model.channels)
+        except EncoderUnavailableError as error:
+            raise InputError(Problem(where, str(error))) from None

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, Literal, TypeVar
 
-from audiogen_core.errors import AudiogenError, UsageError, did_you_mean, listed
+from audiogen_core.errors import (
+    AudiogenError,
+    InputError,
+    Problem,
+    UsageError,
+    did_you_mean,
+    listed,
+)
 
 T = TypeVar("T")
 
@@ -240,9 +249,10 @@ class Registry(Generic[T]):
         Raises:
             PluginError: The name is taken, or none, or the target is no class and no reference.
         """
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or not name.isprintable():
             raise PluginError(
-                f"{self.kind.name} {name!r} of {origin} must have a string for its name"
+                f"{self.kind.name} {name!r} of {origin} must have a string for its name, of "
+                "characters that can be printed"
             )
         if taken := self._registrations.get(name):
             raise PluginError(
@@ -281,6 +291,26 @@ class Registry(Generic[T]):
             self._loaded[name] = self._import(self._registrations[name])
         return self._loaded[name]
 
+    @contextmanager
+    def calling(self, name: str, where: str) -> Iterator[None]:
+        """Makes one problem of what a plugin raises while the outputs are planned.
+
+        Args:
+            name: The plugin's.
+            where: Where the config names it.
+
+        Raises:
+            InputError: It raised something that is no error for the user.
+        """
+        try:
+            yield
+        except AudiogenError:
+            raise
+        except (Exception, SystemExit) as error:
+            whose = f" of {self.origin(name)}" if name in self else ""
+            what = f"{self.kind.name} '{name}'{whose} failed: {describe(error)}"
+            raise InputError(Problem(where, what)) from error
+
     def classes(self, names: Iterable[str] | None = None) -> Iterator[type[T]]:
         """The classes of the given names, or of all; what cannot be had is left out."""
         for name in self._registrations if names is None else names:
@@ -292,11 +322,12 @@ class Registry(Generic[T]):
     def _import(self, registration: Registration[T]) -> type[T]:
         label = f"{self.kind.name} '{registration.name}' of {registration.origin}"
         try:
-            plugin: Any = (
-                import_reference(registration.target)
-                if isinstance(registration.target, str)
-                else registration.target
-            )
+            with redirect_stdout(sys.stderr):  # which is for results
+                plugin: Any = (
+                    import_reference(registration.target)
+                    if isinstance(registration.target, str)
+                    else registration.target
+                )
         except KeyboardInterrupt:
             raise
         # A plugin may fail in any way at import; SystemExit is one of them.
@@ -310,6 +341,8 @@ class Registry(Generic[T]):
         if getattr(plugin, "NAME", None) != registration.name:
             found = getattr(plugin, "NAME", None)
             raise PluginError(f"{label} calls itself {found!r} in its NAME")
+        if (wrong := plugin.misdeclared() if hasattr(plugin, "misdeclared") else None) is not None:
+            raise PluginError(f"{label} {wrong}")
         return plugin
 
 

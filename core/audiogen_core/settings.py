@@ -64,16 +64,12 @@ class Settings:
         level = self.generation.init_noise_level if self.varies else None
         return self.generation.sigma_max if level is None else level
 
-    def described(self, seed: int) -> dict[str, Any]:
-        """The values of ``generation`` that make an output with this seed."""
-        return {**self._values, "seed": seed}
-
     def complete(self, seed: int) -> dict[str, Any]:
-        """The same, with the sampler's own options."""
-        return {**self.described(seed), **self.sampler.options.model_dump(mode="json")}
+        """The values of ``generation`` that make an output with this seed, the sampler's too."""
+        return {**self._values, "seed": seed, **self._options}
 
     def text(self, seed: int) -> str:
-        """The JSON of the latter, of which identities are made."""
+        """The JSON of them, of which identities are made."""
         before, number, after = self._text
         return f"{before}{seed}{after}" if number else before
 
@@ -84,6 +80,10 @@ class Settings:
             if values[key] is None:
                 del values[key]
         return {**values, "sampler_type": self.sampler.NAME}
+
+    @cached_property
+    def _options(self) -> dict[str, Any]:
+        return self.sampler.options.model_dump(mode="json")
 
     @cached_property
     def _text(self) -> tuple[str, str, str]:

@@ -480,6 +480,28 @@ def test_a_setting_of_an_executor_says_which_option_is_wrong(audiogen: Command) 
     result = audiogen("generate", "--prompt", "x", *options)
     assert (result.code, result.out) == (2, "")
     assert "error: --executor-option workers: must be like key=value" in result.err
+    result = audiogen("generate", "--prompt", "x", "--dry-run", "--executor-option", "workers=2")
+    assert result.code == 2
+    told = "--executor-option: executor 'local' has no options; --executor 'processes', 'ray' have"
+    assert told in result.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--on-existing", "Skip", "'Skip' is not one of 'skip', 'error', 'overwrite', 'rename' "
+         "(did you mean 'skip'?)"),
+        ("--dtype", "fp16", "'fp16' is not one of 'auto', 'float32', 'bfloat16', 'float16'"),
+        ("--max-batch", "0", "must be greater than or equal to 1"),
+    ],
+)  # fmt: skip
+def test_wrong_values_of_arguments(
+    option: str, value: str, message: str, audiogen: Command
+) -> None:
+    """They are told in the words of all other messages."""
+    result = audiogen("generate", "--prompt", "x", option, value)
+    assert result.code == 2
+    assert result.err.endswith(f"Invalid value for '{option}': {message}\n")
 
 
 def test_a_signal_before_the_command_has_begun_is_told(

@@ -58,7 +58,7 @@ def work(messages: Iterator[Any]) -> Iterator[Answer]:
     assignment: Assignment = next(messages)
     try:
         worker = Worker(assignment)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         code = error.exit_code if isinstance(error, AudiogenError) else EXIT_RUN_FAILED
         yield Refused(describe(error), code)
         return

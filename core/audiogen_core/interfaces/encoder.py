@@ -24,6 +24,7 @@ publishes under its final name once it is whole.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = "npt.NDArray[np.float32]"
 
 
+_ENDING = re.compile(r"(\.[A-Za-z0-9]+)+")
+
+
 class EncoderUnavailableError(Exception):
     """This machine, sample rate or channel count cannot be served; the message says what can."""
 
@@ -48,7 +52,8 @@ class Encoder(ABC):
 
     Attributes:
         NAME: What ``output.file_format`` calls it.
-        EXTENSION: The ending of its files with the dot: ``".wav"``.
+        EXTENSION: The ending of its files with the dot, ``".wav"``: letters and digits, and not
+            ``".json"``, the ending of the metadata beside them.
         Options: What ``output.file_format`` may hold besides ``name`` when it is an object.
     """
 
@@ -58,6 +63,14 @@ class Encoder(ABC):
 
     def __init__(self, options: PluginOptions | None = None) -> None:
         self.options = self.Options() if options is None else options
+
+    @classmethod
+    def misdeclared(cls) -> str | None:
+        """What is wrong with the class itself, for messages."""
+        ending = getattr(cls, "EXTENSION", None)
+        if isinstance(ending, str) and _ENDING.fullmatch(ending) and ending.lower() != ".json":
+            return None
+        return f"must have an EXTENSION like '.wav', and not '.json', but has {ending!r}"
 
     @abstractmethod
     def check(self, sample_rate: int, channels: int) -> None:

@@ -38,7 +38,7 @@ class NamedJob:
         conditioning: The sample's values with the defaults filled in.
         seed: The output's own seed.
         generation: The generation values in force for this output, written as the config or its
-            sample wrote them (``cfg_scale``, ``steps``...).
+            sample wrote them (``cfg_scale``, ``steps``...), and all options of the sampler.
     """
 
     index: int

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from audiogen_core.config import DOCUMENTED_CONDITIONING
+from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationSection
 from audiogen_core.errors import InputError, Problem, did_you_mean, listed
 from audiogen_core.interfaces.naming import NamedJob, NamingStrategy
 from audiogen_core.names import replace_forbidden
@@ -98,7 +98,8 @@ def _fields(job: NamedJob) -> Mapping[str, Any]:
     """Every field of a job; None for a documented key that it has no value of."""
     # The output's own numbers come last: no key of a config hides them.
     own = {"index": job.index, "copy": job.copy, "seed": job.seed}
-    fields = {**dict.fromkeys(DOCUMENTED_CONDITIONING), **job.generation, **job.conditioning, **own}
+    documented = dict.fromkeys((*DOCUMENTED_CONDITIONING, *GenerationSection.model_fields))
+    fields = {**documented, **job.generation, **job.conditioning, **own}
     for key in ("audio_prompt", "init_audio", "inpaint_audio"):
         if isinstance(path := fields[key], str):
             fields[key] = PurePath(path).stem
