@@ -56,7 +56,7 @@ class Recipe:
     latent_dim: int = 80
     patch_size: int = 2
     embed_dim: int = 256
-    depth: int = 6
+    depth: int = 7
     ff_mult: int = 3
     num_heads: int = 4
     cond_dim: int = 128
@@ -192,13 +192,13 @@ SMALL = replace(
     adversarial_from=None,
     understanding_steps=800,
     examples=20_000,
-    diffusion_steps=9_000,
-    finish_from=6_600,
+    diffusion_steps=11_000,
+    finish_from=7_000,
     diffusion_batch=40,
     polish_sounds=1_600,
-    polish_steps=4_300,
+    polish_steps=8_000,
 )
-"""For one CPU core, in twelve hours."""
+"""For one CPU core, overnight."""
 
 TRIAL = replace(
     SMALL,

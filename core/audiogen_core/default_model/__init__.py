@@ -12,7 +12,7 @@ from typing import Any
 
 from audiogen_core.models.source import CONFIG_NAME, LocalSource, ModelSource
 
-NAME = "audiogen-synth-6"
+NAME = "audiogen-synth-7"
 FOLDER = Path(__file__).parent
 
 SUGGESTED: Mapping[str, Any] = {
