@@ -437,8 +437,8 @@ def _documented_problem(key: str, value: Any, cut_rate: int | None) -> str | Non
         if not abs(value) <= MAX_SECONDS:
             return f"must be a number of seconds up to {MAX_SECONDS}, not {shown(value)}"
         if key == "seconds_total" and cut_rate is not None and round(value * cut_rate) < 1:
-            least = f"must be greater than 0 to cut the audio to it, and at least 1/{cut_rate:g}"
-            return f"{least}, one sample, not {shown(value)}"
+            least = f"at least 1/{cut_rate}, one sample," if value > 0 else "greater than 0"
+            return f"must be {least} to cut the audio to it, not {shown(value)}"
     return None
 
 

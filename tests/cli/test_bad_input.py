@@ -853,8 +853,8 @@ SAMPLE = [
         "seconds_total less than one sample",
         {"conditioning_defaults.seconds_total": 1e-9},
         (
-            "conditioning_defaults.seconds_total: must be greater than 0 to cut the audio to it, "
-            "not 1e-09"
+            "conditioning_defaults.seconds_total: must be at least 1/44100, one sample, to cut the "
+            "audio to it, not 1e-09"
         ),
     ),
     in_config(

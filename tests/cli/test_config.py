@@ -20,10 +20,11 @@ from audiogen_core.config import PluginName, parse_config
 from audiogen_core.config_file import read_config_file
 from audiogen_core.config_schema import config_schema
 from audiogen_core.errors import InputError
+from audiogen_core.hooks import PluginWarning
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.interfaces.naming import NamingStrategy
 from audiogen_core.options import PluginOptions
-from audiogen_core.plugin_manager import PluginManager, PluginWarning, installed_plugins
+from audiogen_core.plugin_manager import PluginManager, installed_plugins
 from audiogen_core.registry import NAMING, Origin, Registry
 from tests.conftest import Command, audiogen_process, local_model
 

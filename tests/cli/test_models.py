@@ -106,7 +106,7 @@ def test_the_list_is_a_table(
     assert (result.code, result.err) == (0, "")
     header, default, *others = result.out.splitlines()
     assert header.split() == ["NAME", "WHERE", "REVISION", "SIZE"]
-    assert default.split() == [NAME, "default", "21.4", "MB"]
+    assert default.split() == [NAME, "default", "23.6", "MB"]
     assert [line.split()[0] for line in others] == list(KNOWN)
     assert max(map(len, result.out.splitlines())) <= 80
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from pydantic import Field
 
+from audiogen_core.hooks import PluginWarning
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.options import PluginOptions
-from audiogen_core.plugin_manager import PluginWarning, installed_plugins
+from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.registry import Origin
 from audiogen_core.testing.encoders import decode
 from tests.conftest import Command, local_model

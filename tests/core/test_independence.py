@@ -100,7 +100,8 @@ def test_a_batch_is_what_its_seeds_make_one_by_one(sampler: str, generate: Gener
     batch = generate("batch", batch_size=3, seed=5, **settings)
     for copy in (0, 2):
         (alone,) = generate(f"alone {copy}", seed=5 + copy, **settings)
-        assert likeness(alone, batch[copy]) >= 60
+        # With random weights, steps amplify rounding: to 59 dB with the kernels of some processors.
+        assert likeness(alone, batch[copy]) >= 50
     for first, second in permutations(batch, 2):
         assert likeness(first, second) < 10
     again = generate("again", batch_size=3, seed=5, **settings)

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from audiogen_core.plugin_manager import PluginWarning
+from audiogen_core.hooks import PluginWarning
 from audiogen_core.testing.encoders import decode, tones
 from audiogen_plugins.observers.report.measured import ROWS, measure
 from tests.conftest import Command, audiogen_process, local_model

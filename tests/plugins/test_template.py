@@ -83,8 +83,9 @@ def test_slugs_keep_letters_and_digits_of_any_script(text: str, slug: str) -> No
 
 KNOWN = (
     "known: 'prompt', 'audio_prompt', 'seconds_start', 'seconds_total', 'negative_prompt', "
-    "'init_audio', 'inpaint_audio', 'mask', 'steps', 'cfg_scale', 'sampler_type', 'seed', 'mood', "
-    "'index', 'copy'"
+    "'init_audio', 'inpaint_audio', 'mask', 'steps', 'cfg_scale', 'batch_size', 'sampler_type', "
+    "'sigma_min', 'sigma_max', 'rho', 'seed', 'cfg_interval', 'scale_phi', 'init_noise_level', "
+    "'sample_size', 'mood', 'index', 'copy'"
 )
 WHERE = "output.file_naming.template: "
 

@@ -151,7 +151,7 @@ def test_workers_end_with_the_command(model: Path, tmp_path: Path, number: signa
         ),
         (
             ["--executor-option", "workers=2"],
-            "--executor-option.workers: unknown key; allowed: none",
+            "--executor-option: executor 'local' has no options; --executor 'processes', ",
         ),
     ],
 )
