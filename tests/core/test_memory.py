@@ -47,7 +47,7 @@ def test_freed_memory_is_kept_until_it_is_given_back() -> None:
 
 
 LOADING = """
-import json, resource, sys
+import json, re, sys
 from pathlib import Path
 import torch
 from torch import nn
@@ -57,7 +57,8 @@ from audiogen_core.models.quantize import quantize
 path, number, rounded = Path(sys.argv[1]), getattr(torch, sys.argv[2]), sys.argv[3] == "int8"
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not what getrusage tells: that begins with the memory of the process that forked this one.
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
 def load():
     checkpoint.AT_ONCE = 16 << 20
@@ -77,7 +78,7 @@ told = load()
 print(json.dumps([peak() - before, told]))
 """
 
-LAYERS = 24
+LAYERS = 64
 """Of 4 MiB each."""
 
 
@@ -92,7 +93,7 @@ def test_weights_in_fewer_bits_are_in_memory_once(tmp_path: Path) -> None:
     whole = LAYERS * 4
     with torch.inference_mode():
         wanted = layers(torch.ones(1, 1, 1024)).norm().item()
-    for number, rounded, most in [("bfloat16", "no", 0.9), ("float32", "int8", 0.75)]:
+    for number, rounded, most in [("bfloat16", "no", 0.75), ("float32", "int8", 0.5)]:
         grown, found = report_of("-c", LOADING, tmp_path / "model.safetensors", number, rounded)
         assert grown < most * whole, f"{grown} MiB of {whole} with {number}, int8: {rounded}"
         assert found == pytest.approx(wanted, rel=0.05)
