@@ -77,7 +77,7 @@ def plan_jobs(
     """
     checks = _value_checks(model, plugins)
     samples = _Samples(config, model, checks, SettingsBook(config, model, plugins), plugins)
-    names = UniqueNames()
+    names = _Names(config, plugins)
     seeds = seeds or Seeds(secrets.token_hex())
     identities = Identities(identity or {}, form_of(config), _file_keys(model, plugins))
     jobs = JobList()
@@ -85,8 +85,7 @@ def plan_jobs(
     for page in samples:
         encodes |= any(is_encoded(one.values) for one in page)
         draws |= any(one.seed == DRAW for one in page)
-        stems = _stems(config, plugins)
-        for job in _jobs_of(page, len(jobs), config, (stems, names), seeds, identities):
+        for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
             jobs.append(job)
     return Plan(jobs, samples.notes(), draws, encodes)
 
@@ -95,7 +94,7 @@ def _jobs_of(
     samples: Sequence[_Planned],
     first: int,
     config: GenerationConfig,
-    naming: tuple[Callable[[Sequence[NamedJob]], list[str]], UniqueNames],
+    names: _Names,
     seeds: Seeds,
     identities: Identities,
 ) -> Iterator[Job]:
@@ -108,35 +107,37 @@ def _jobs_of(
     ]
     drawn = [seeds.of(one.seed, copy, made.content) for one, made, copy in outputs]
     pairs = [(*output, seed) for output, seed in zip(outputs, drawn, strict=True)]
-    stems, names = naming
     named = [
         NamedJob(index, copy, one.values, seed, one.settings.complete(seed))
         for index, (one, _, copy, seed) in enumerate(pairs, first)
     ]
-    unique = [names.claim(stem) for stem in stems(named)]
-    if (folders := config.output.shard_dirs) is not None:
-        unique = [f"{shard_dir(stem, folders)}/{stem}" for stem in unique]
+    stems = names.of(named)
     found = [made.identity(one.settings.text(seed)) for one, made, _, seed in pairs]
     for index, (one, _, copy, seed) in enumerate(pairs):
-        stem, identity = unique[index], found[index]
+        stem, identity = stems[index], found[index]
         yield Job(first + index, copy, one.where, one.values, seed, stem, one.settings, identity)
 
 
-def _stems(
-    config: GenerationConfig, plugins: PluginManager
-) -> Callable[[Sequence[NamedJob]], list[str]]:
-    """What names outputs."""
-    naming = config.naming
+class _Names:
+    """Names the outputs of a run, each once."""
 
-    def stems(jobs: Sequence[NamedJob]) -> list[str]:
-        with plugins.naming.calling(naming.NAME, "output.file_naming"):
-            found: list[Any] = [naming.stem(job) for job in jobs]
-            for stem in found:
+    def __init__(self, config: GenerationConfig, plugins: PluginManager) -> None:
+        self._naming = config.naming
+        self._folders = config.output.shard_dirs
+        self._registry = plugins.naming
+        self._unique = UniqueNames()
+
+    def of(self, jobs: Sequence[NamedJob]) -> list[str]:
+        """Their stems, with the folder where they are spread over several."""
+        with self._registry.calling(self._naming.NAME, "output.file_naming"):
+            stems: list[Any] = [self._naming.stem(job) for job in jobs]
+            for stem in stems:
                 if not isinstance(stem, str):
                     raise TypeError(f"its stem is {type_name(stem)}, and no string")
-        return found
-
-    return stems
+        unique = [self._unique.claim(stem) for stem in stems]
+        if self._folders is None:
+            return unique
+        return [f"{shard_dir(stem, self._folders)}/{stem}" for stem in unique]
 
 
 def identity_of(
