@@ -227,6 +227,19 @@ def test_keys(tab: Page) -> None:
     assert keys == ["J", "K", "Space", "M", "/", "E", "T"]
 
 
+def test_keys_come_before_the_list_is_drawn(tab: Page) -> None:
+    """A key that follows a letter at once moves through what that letter leaves."""
+    now = tab.evaluate("""() => {
+      const query = document.getElementById("query");
+      query.value = "thunder";
+      query.dispatchEvent(new InputEvent("input"));
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+      return document.getElementById("now-title").textContent;
+    }""")
+    assert now == "thunder, far away"
+    assert titles(tab) == ["thunder, far away"]
+
+
 def test_playing(tab: Page) -> None:
     """Space plays and pauses; the next one goes on playing; at its end the one after it."""
     tab.keyboard.press(" ")

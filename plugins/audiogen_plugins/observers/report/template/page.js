@@ -49,10 +49,16 @@ function start() {
 
   /* What is asked for */
   let waiting = 0;
+  function settle() {
+    if (!waiting) return;
+    cancelAnimationFrame(waiting);
+    waiting = 0;
+    update();
+    scrollTo(0, 0);
+  }
   get("query").addEventListener("input", (event) => {
     wanted.query = event.target.value;
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => { update(); scrollTo(0, 0); });
+    waiting ||= requestAnimationFrame(settle);
   });
   document.querySelector(".segments").addEventListener("change", (event) => {
     wanted.kind = event.target.value;
@@ -129,6 +135,7 @@ function start() {
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!act) return;
     event.preventDefault();
+    settle(); // keys move through what is asked for by now, be it shown already or not
     act();
   });
 
