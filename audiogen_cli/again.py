@@ -131,7 +131,8 @@ def _target(out: str | None, files: int) -> tuple[str | None, str | None]:
         is_folder = folder.endswith("/")  # the name is the store's own, as in s3://sounds.org
     else:
         folder, name = str(Path(out).parent), Path(out).name
-        is_folder = Path(out).is_dir() or out.endswith(os.sep)
+        is_dir = os.path.isdir(out)  # noqa: PTH112, its name may be too long
+        is_folder = is_dir or out.endswith(os.sep)
     if is_folder or out.endswith("/") or not Path(name).suffix:
         return out, None
     if files > 1:

@@ -60,7 +60,7 @@ def schema(
     from audiogen_core.config_schema import config_schema
     from audiogen_core.plugin_manager import installed_plugins
 
-    text = json.dumps(config_schema(installed_plugins()), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(config_schema(installed_plugins()), indent=2) + "\n"
     if output is None:
         sys.stdout.write(text)
         return

@@ -93,17 +93,20 @@ def _embedder(name: str, overrides: Overrides) -> Embedder:
         raise InputError(Problem("--embedder", registry.unknown(name)))
     plugin = registry.load(name)
     options: Any = overrides.applied({})
-    with overrides.explained():
+    with overrides.explained(), registry.calling(name, "--embedder"):
         return plugin(validate(plugin.Options, options))
 
 
 def _load(embedder: Embedder, device: str | None, overrides: Overrides) -> None:
+    from audiogen_core.plugin_manager import installed_plugins
+
     tell(f"loading {embedder.NAME}")
     # Only now what takes seconds to import.
     from audiogen_core.devices import choose_device
     from audiogen_core.downloads import unreported
 
-    with overrides.explained():
+    registry = installed_plugins().embedders
+    with overrides.explained(), registry.calling(embedder.NAME, "--embedder"):
         embedder.load(choose_device(device), unreported)
 
 
@@ -127,7 +130,7 @@ def _row(embedder: Embedder, file: Path, path: Path) -> Row:
 
 def _tell(row: Row, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(f"{json.dumps(asdict(row), ensure_ascii=False)}\n")
+        sys.stdout.write(f"{json.dumps(asdict(row))}\n")
     elif row.status == "written":
         sys.stdout.write(f"{row.path}\n")
     elif row.status == "skipped":

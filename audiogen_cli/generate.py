@@ -232,7 +232,8 @@ def _executor(name: str, settings: Sequence[str], plugins: PluginManager) -> Exe
         able = [one.NAME for one in registry.classes() if one.Options.model_fields]
         what = f"executor '{name}' has no options; --executor {listed(able)} have"
         raise InputError(Problem(option, what))
-    return plugin(validate(plugin.Options, options, option))
+    with registry.calling(name, "--executor"):
+        return plugin(validate(plugin.Options, options, option))
 
 
 NOTHING_TO_GENERATE = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -36,7 +37,7 @@ def manifest(
 
     if lacking := lacks(name.value):
         raise UsageError(lacking)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112, its name may be too long
         raise UsageError(f"'{folder}' is not a folder")
     from audiogen_plugins.observers.manifest.files import write_manifest
 

@@ -69,7 +69,7 @@ def show_plan(
     observer.close()
     if as_json:
         for record in _records(prepared, found, seconds):
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(record) + "\n")
     else:
         sys.stdout.write(_text(prepared, found, seconds))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from audiogen_core.errors import UsageError, listed, printable
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.interrupts import stoppable
+from audiogen_core.registry import describe
 from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class Playback(Observer):
             try:
                 if not self._stopped:
                     self._play(path)
+            except Exception as error:  # the others are played all the same
+                self._failures.append(f"'{path}' could not be played: {describe(error)}")
             finally:
                 self._waiting.task_done()
 

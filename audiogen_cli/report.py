@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -30,7 +31,7 @@ def report(
 
     if lacking := pillow_lacks():
         raise UsageError(lacking)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112, its name may be too long
         raise UsageError(f"'{folder}' is not a folder")
     from audiogen_plugins.observers.report.folder import write_report
 

@@ -43,7 +43,7 @@ def show_model(
     config = source.config()
     found = describe_model(name, config, installed_plugins(), checkpoint_at_hand(source))
     if as_json:
-        sys.stdout.write(json.dumps(asdict(found), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
         return
     for note in config.notes:
         tell(f"note: {note}")

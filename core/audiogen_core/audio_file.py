@@ -63,7 +63,8 @@ def audio_blocks(path: Path, sample_rate: int, channels: int) -> Generator[Float
     Args:
         path: The file.
         sample_rate: In hertz.
-        channels: 1, which is the mean of the file's channels where it is stereo, or 2.
+        channels: 1, which is the mean of the file's, or 2: the first two of the file, or its only
+            one twice.
 
     Yields:
         Float32, ``[channels, samples]``, at least one sample.
@@ -75,7 +76,13 @@ def audio_blocks(path: Path, sample_rate: int, channels: int) -> Generator[Float
 
     layout = "mono" if channels == 1 else "stereo"
     resampler = av.AudioResampler(format="fltp", layout=layout, rate=sample_rate)
-    for frame in _frames(path):
+    for block, rate in _decoded(path):
+        # Mixed here: FFmpeg's own mix of two channels is louder than either.
+        mixed = np.ascontiguousarray(_mixed(block, channels))
+        if not np.isfinite(mixed).all():
+            raise ValueError("holds NaN or infinity")
+        frame = av.AudioFrame.from_ndarray(mixed, "fltp", layout)
+        frame.sample_rate = rate
         for one in resampler.resample(frame):
             yield cast("FloatArray", one.to_ndarray())
     for one in resampler.resample(None):
@@ -98,21 +105,13 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
     Raises:
         ValueError: It cannot be read, or has too few channels; the message has no path.
     """
-    import av
-
     parts: list[FloatArray] = []
-    converter: av.AudioResampler | None = None
     rate = sample_rate
     wanted = length = 0
-    for frame in _frames(path):
-        if converter is None:
-            rate = frame.sample_rate
-            wanted = -(-samples * rate // sample_rate) + MARGIN
-            # Packed: of more than eight planes, PyAV reads beyond the last that it has.
-            converter = av.AudioResampler("flt", frame.layout, rate)
-        for one in converter.resample(frame):
-            parts.append(unpacked(one))
-            length += parts[-1].shape[1]
+    for block, rate in _decoded(path):
+        wanted = wanted or -(-samples * rate // sample_rate) + MARGIN
+        parts.append(block)
+        length += block.shape[1]
         if length >= wanted:
             break
     if not parts:
@@ -124,6 +123,37 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
         audio = resample(audio, rate, sample_rate)
     kept = audio[:, :samples]
     return np.pad(kept, ((0, 0), (0, samples - kept.shape[1])))
+
+
+def _decoded(path: Path) -> Generator[tuple[FloatArray, int], None, None]:
+    """The channels of a file as they are, ``[channels, samples]``, and their rate in hertz.
+
+    Raises:
+        ValueError: Nothing of it can be decoded.
+    """
+    import av
+
+    converter: av.AudioResampler | None = None
+    for frame in _frames(path):
+        # Packed: of more than eight planes, PyAV reads beyond the last that it has.
+        converter = converter or av.AudioResampler("flt", frame.layout, frame.sample_rate)
+        for one in converter.resample(frame):
+            yield unpacked(one), one.sample_rate
+
+
+def audio_stream(source: av.container.InputContainer) -> av.AudioStream:
+    """The first audio of a file.
+
+    Raises:
+        ValueError: It has none that can be decoded.
+    """
+    for stream in source.streams.audio[:1]:
+        # Of a codec that FFmpeg does not know, there is no context; and by its ending alone,
+        # anything may pass for FLAC: then it has no sample rate.
+        context: Any = stream.codec_context
+        if context is not None and context.sample_rate:
+            return stream
+    raise ValueError("holds no audio")
 
 
 def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
@@ -143,10 +173,7 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
                 file, "r", options={"protocol_whitelist": "none"}, metadata_errors="replace"
             ) as source,
         ):
-            # By its ending alone, anything may pass for FLAC; then it has no sample rate.
-            if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
-                raise ValueError("holds no audio")
-            for frame in source.decode(source.streams.audio[0]):
+            for frame in source.decode(audio_stream(source)):
                 if frame.sample_rate > MAX_RATE or frame.layout.nb_channels > MAX_CHANNELS:
                     raise ValueError("claims more channels or samples a second than audio has")
                 if frame.samples:

@@ -119,9 +119,9 @@ class OutputSection(PluginOptions):
     @field_validator("output_dir")
     @classmethod
     def _home_known(cls, value: str) -> str:
+        if (what := address_problem(value)) is not None:
+            raise ValueError(what)  # without the address, for it may hold a password
         if is_address(value):
-            if (what := address_problem(value)) is not None:
-                raise ValueError(what)  # without the address, for it may hold a password
             return value
         try:
             Path(value).expanduser()
@@ -342,9 +342,9 @@ def check_sampler_options(
         if key not in own
     ]
     try:
-        checked = validate(
-            model, {key: value for key, value in options.items() if key in own}, "generation"
-        )
+        known_to_it = {key: value for key, value in options.items() if key in own}
+        with plugins.samplers.calling(name, "generation.sampler_type"):
+            checked = validate(model, known_to_it, "generation")
     except InputError as error:
         problems += error.problems
     if problems:
@@ -507,11 +507,11 @@ def _built(
         checks.problems.append(Problem(path, registry.unknown(name)))
         return None
     plugin: Any = registry.load(name)
-    checked = _section(plugin.Options, options, where, checks)
-    if checked is None:
-        return None
     try:
         with registry.calling(name, ""):
+            checked = _section(plugin.Options, options, where, checks)
+            if checked is None:
+                return None
             built: T = plugin(checked)
     except InputError as error:  # it cannot work on this machine, or with these options together
         checks.problems.extend(one.below(where) for one in error.problems)

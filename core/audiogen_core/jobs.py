@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
 from audiogen_core.embedding_file import check_embedding_file
 from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed, nearest
-from audiogen_core.identity import Identities
+from audiogen_core.identity import Identities, canonical
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.job import Job as Job
@@ -20,9 +20,10 @@ from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.recordings import FILES, INIT_AUDIO, RecordingChecks, is_encoded
+from audiogen_core.registry import describe
 from audiogen_core.samples import samples_of
 from audiogen_core.seeds import DRAW, Seeds
-from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
+from audiogen_core.settings import MAX_MET, OVERRIDES, Settings, SettingsBook
 
 ValueCheck = Callable[[Any], None]
 """Raises a ValueError for a conditioning value that cannot be used."""
@@ -105,7 +106,7 @@ def _jobs_of(
         for one, made in zip(samples, made_of, strict=True)
         for copy in range(config.generation.batch_size)
     ]
-    drawn = [seeds.of(one.seed, copy, made.content) for one, made, copy in outputs]
+    drawn = [seeds.of(one.seed, copy, made.content + one.own) for one, made, copy in outputs]
     pairs = [(*output, seed) for output, seed in zip(outputs, drawn, strict=True)]
     named = [
         NamedJob(index, copy, one.values, seed, one.settings.complete(seed))
@@ -183,12 +184,13 @@ def _file_keys(model: ModelConfig, plugins: PluginManager) -> set[str]:
 
 
 class _Planned(NamedTuple):
-    """A checked sample: its conditioning values, and how it is drawn."""
+    """A checked sample: its conditioning values, how it is drawn, and what of that is its own."""
 
     where: str
     values: Mapping[str, Any]
     settings: Settings
     seed: int
+    own: str
 
 
 class _Samples:
@@ -224,8 +226,10 @@ class _Samples:
         self._longest = 0.0
         self._varies = False
         self._unguided = False
-        # What holds for all samples is checked once.
+        # What holds for all samples is checked once, and files are not opened for each of them.
         self._good_defaults: set[tuple[ValueCheck, str]] = set()
+        self._file_keys = _file_keys(model, plugins)
+        self._good_files: set[tuple[ValueCheck, str]] = set()
         found = {
             key: _documented_problem(key, value, self._cut_rate)
             for key, value in config.conditioning_defaults.items()
@@ -273,7 +277,9 @@ class _Samples:
             return None
         negative = values.get("negative_prompt") is not None
         self._unguided |= negative and settings[0].generation.cfg_scale == 1
-        return _Planned(sample.where, values, *settings)
+        # Samples that differ in these alone are no equals, whose seeds would depend on their order.
+        differing = {key: one for key, one in own.items() if key != "seed" and one is not None}
+        return _Planned(sample.where, values, *settings, canonical(differing) if differing else "")
 
     def _pages(self) -> Iterator[list[Sample]]:
         """The samples as they come, up to as many as a run may have: a grid asks for billions."""
@@ -399,6 +405,9 @@ class _Samples:
         is_default = key not in given
         if is_default and (check, key) in self._good_defaults:
             return
+        file = (check, value) if key in self._file_keys and isinstance(value, str) else None
+        if file in self._good_files:
+            return
         try:
             check(value)
         except ValueError as error:
@@ -406,6 +415,8 @@ class _Samples:
         else:
             if is_default:
                 self._good_defaults.add((check, key))
+            if file is not None and len(self._good_files) < MAX_MET:
+                self._good_files.add(file)
 
     def _refuses(self, where: str, key: str, value: Any) -> bool:
         """Whether a value cannot be used whatever the model's conditioners are."""
@@ -456,12 +467,22 @@ def _value_checks(model: ModelConfig, plugins: PluginManager) -> dict[str, Value
                 Problem(f"{where}.type", plugins.conditioners.unknown(section.type)), model.source
             )
         conditioner = plugins.conditioners.load(section.type)
-        options = validate(
-            conditioner.Options, section.config, f"{where}.config", source=model.source
-        )
-        checks[section.id] = _bound(conditioner.check, options)
+        with plugins.conditioners.calling(section.type, f"{where}.config"):
+            options = validate(
+                conditioner.Options, section.config, f"{where}.config", source=model.source
+            )
+        whose = f"conditioner '{section.type}' of {plugins.conditioners.origin(section.type)}"
+        checks[section.id] = _bound(conditioner.check, options, whose)
     return checks
 
 
-def _bound(check: Callable[[Any, Any], None], options: Any) -> ValueCheck:
-    return lambda value: check(value, options)
+def _bound(check: Callable[[Any, Any], None], options: Any, whose: str) -> ValueCheck:
+    def checked(value: Any) -> None:
+        try:
+            check(value, options)
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ValueError(f"{whose} failed to check it: {describe(error)}") from error
+
+    return checked

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from functools import partial
 
 from audiogen_core.batching import Batch
+from audiogen_core.errors import AudiogenError
 from audiogen_core.executing.dispatch import Dispatch
 from audiogen_core.executing.local import Local
 from audiogen_core.failures import FailureLog
@@ -84,7 +85,9 @@ def make_outputs(
     executor = executor or Local()
     with closing(Writer()) as writer:
         try:
-            executor.start(prepared, Observers([writer, observer], prepared.plugins))
+            told = Observers([writer, observer], prepared.plugins)
+            with prepared.plugins.executors.calling(executor.NAME, "--executor"):
+                executor.start(prepared, told)
             outcome = _made(prepared, observer, executor, writer)
         finally:
             executor.stop()
@@ -108,6 +111,10 @@ def _made(prepared: Prepared, observer: Observer, executor: Executor, writer: Wr
         # Single files fail on their own; what gets here concerns the folder or the workers, and so
         # all of them.
         outcome.stopped = describe(error)
+    except AudiogenError as error:
+        if not outcome.written:
+            raise
+        outcome.stopped = str(error)
     return outcome
 
 

@@ -51,8 +51,8 @@ def check_mask(value: Any, model: ModelConfig) -> None:
             )
         if start >= longest:
             raise ValueError(
-                f"[{index}] begins at {start:g} seconds, where this model's output has ended: it "
-                f"makes {longest:.4g}"
+                f"[{index}] begins at {shown(start)} seconds, where this model's output has ended: "
+                f"it makes {longest:.4g}"
             )
         if not _covers_any(start, end, model):
             lasts = 1000 * model.ratio / model.sample_rate

@@ -40,6 +40,7 @@ class Kind:
             config names it, but the argument ``key`` of a command.
         setting: The argument that gives an option, where arguments do.
         check: The contract check of the kind, as ``"module:function"``; it takes the class.
+        section: The model of the section that options stand in, where they are ``beside`` others.
     """
 
     name: str
@@ -49,6 +50,14 @@ class Kind:
     options: Literal["named", "beside", "config", "arguments"] = "named"
     setting: str = "--set"
     check: str = ""
+    section: str = ""
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """What options cannot be called, for it means something else where they stand."""
+        if self.section:
+            return frozenset(import_reference(self.section).model_fields)
+        return frozenset({"name"} if self.options == "named" else ())
 
     @property
     def slug(self) -> str:
@@ -71,6 +80,7 @@ SAMPLER = Kind(
     "generation.sampler_type",
     options="beside",
     check=f"{_TESTING}.samplers:check_sampler",
+    section="audiogen_core.config:GenerationSection",
 )
 INPUT = Kind(
     "input source",
@@ -79,6 +89,7 @@ INPUT = Kind(
     "input.type",
     options="beside",
     check=f"{_TESTING}.inputs:check_input_source",
+    section="audiogen_core.config:InputSection",
 )
 NAMING = Kind(
     "naming strategy",
@@ -341,6 +352,9 @@ class Registry(Generic[T]):
         if getattr(plugin, "NAME", None) != registration.name:
             found = getattr(plugin, "NAME", None)
             raise PluginError(f"{label} calls itself {found!r} in its NAME")
+        options = getattr(plugin, "Options", None)
+        if hidden := sorted(self.kind.taken & getattr(options, "model_fields", {}).keys()):
+            raise PluginError(f"{label} cannot have options called {listed(hidden)}")
         if (wrong := plugin.misdeclared() if hasattr(plugin, "misdeclared") else None) is not None:
             raise PluginError(f"{label} {wrong}")
         return plugin

@@ -35,8 +35,8 @@ class Seeds:
         Args:
             seed: Its sample's.
             copy: Which output of its sample it is.
-            content: The sample's conditioning, with the content of its files, as JSON. Of equal
-                samples each draws another seed.
+            content: The sample's conditioning, with the content of its files, and its own settings,
+                as JSON. Of equal samples each draws another seed.
         """
         if seed != DRAW:
             return seed + copy

@@ -192,7 +192,9 @@ class SettingsBook:
                 # The section's options are another sampler's: those that both have are meant.
                 fields = plugin.Options.model_fields
                 options = {key: value for key, value in options.items() if key in fields}
-            return plugin(check_sampler_options(self._plugins, name, options))
+            checked = check_sampler_options(self._plugins, name, options)
+            with self._plugins.samplers.calling(name, "generation.sampler_type"):
+                return plugin(checked)
         except InputError as error:
             if "sampler_type" not in own:
                 raise

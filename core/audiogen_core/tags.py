@@ -101,6 +101,8 @@ def read_tags(path: Path) -> dict[str, str]:
     """
     import av
 
+    from audiogen_core.audio_file import audio_stream
+
     try:
         # Absolute, and nothing but files: no name and no playlist leads anywhere else.
         with av.open(
@@ -108,11 +110,8 @@ def read_tags(path: Path) -> dict[str, str]:
             options={"protocol_whitelist": "file"},
             metadata_errors="replace",
         ) as source:
-            # By its ending alone, anything may pass for FLAC; then it has no sample rate.
-            if not source.streams.audio or not source.streams.audio[0].codec_context.sample_rate:
-                raise ValueError("is no audio file")
-            found = {**source.streams.audio[0].metadata, **source.metadata}
-    except av.FFmpegError:
+            found = {**audio_stream(source).metadata, **source.metadata}
+    except (av.FFmpegError, ValueError):
         raise ValueError("is no audio file") from None
     return {key.lower(): text for key, text in found.items()}
 

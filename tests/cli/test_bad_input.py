@@ -22,7 +22,10 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from audiogen_core.tags import Tags
+from audiogen_core.testing.encoders import tones
 from audiogen_core.testing.tiny_model import random_weights, tiny_config, write_tiny_text_encoder
+from audiogen_plugins.encoders.wav import Wav
 from tests.conftest import Command, Result, audiogen_process
 
 GONE = object()
@@ -2170,3 +2173,72 @@ def test_real_process(place: Path) -> None:
         f"known: {INPUTS}\n",
     )
     assert sorted(tree(place)) == ["config.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["embed", "x.wav", "--out", "out"], "x.wav: holds no audio"),
+        (["show", "x.wav"], "x.wav: is no audio file"),
+        (["again", "x.wav"], "x.wav: is no audio file"),
+        (
+            ["plan", "--prompt", "a", "--set", "conditioning_defaults.init_audio=x.wav"],
+            "init_audio: file 'x.wav' holds no audio",
+        ),
+    ],
+)
+def test_a_codec_that_nobody_knows(
+    arguments: list[str], message: str, audiogen: Command, tmp_path: Path
+) -> None:
+    """A file that is audio by its form, and holds a codec that FFmpeg has none for."""
+    Wav().encode(tones(0.1), 44100, tmp_path / "x.wav", Tags())
+    content = bytearray((tmp_path / "x.wav").read_bytes())
+    content[20:22] = struct.pack("<H", 0x1234)
+    (tmp_path / "x.wav").write_bytes(content)
+    result = audiogen(*arguments, cwd=tmp_path)
+    assert (result.code, result.out) == (2, ""), result.err
+    assert message in result.err
+
+
+@pytest.mark.parametrize("command", ["report", "manifest"])
+def test_folders_whose_names_are_too_long(command: str, audiogen: Command) -> None:
+    """They are no folders, and no tracebacks."""
+    result = audiogen(command, 300 * "x")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"error: '{300 * 'x'}' is not a folder\n"
+
+
+def test_json_is_json_wherever_it_goes(tmp_path: Path) -> None:
+    """Also where standard output holds ASCII alone."""
+    prompt = "caf\u00e9 \U0001f3b5"
+    (tmp_path / "prompts.txt").write_text(prompt, "utf-8")
+    source = '{"type": "file", "prompts_file": "prompts.txt"}'
+    result = audiogen_process(
+        "plan", "--prompt", "a", "--set", f"input={source}", "--json",
+        cwd=tmp_path, PYTHONIOENCODING="ascii",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    _, output = map(json.loads, result.out.splitlines())
+    assert output["name"].startswith(prompt)
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("file://sounds/out", "must be a folder of this machine, file:///folder, with three"),
+        ("file://~/out", "must be a folder of this machine, file:///folder, with three slashes"),
+        ("file://", "must be a folder of this machine, file:///folder, with three slashes"),
+        ("file:///data/take#1", "must be an address without '?' and '#'"),
+        ("file:///data/a?b", "must be an address without '?' and '#'"),
+        ("file://[x", "is no address: Invalid IPv6 URL"),
+        ("file:///tmp/a%00b", "holds a null character"),
+    ],
+)
+def test_places_that_are_no_folders(
+    place: str, message: str, audiogen: Command, tmp_path: Path
+) -> None:
+    """Half of such an address would be another folder."""
+    result = audiogen("plan", "--prompt", "rain", "--out", place, cwd=tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert audiogen("plan", "--prompt", "rain", "--out", f"file://{tmp_path}/out").code == 0

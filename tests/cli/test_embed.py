@@ -77,7 +77,7 @@ def test_what_stands_is_left_alone(
     assert result.code == 3
     rows = [json.loads(line) for line in result.out.splitlines()]
     assert [row["status"] for row in rows] == ["failed", "skipped", "written"]
-    assert f"failed: {broken}: embedder 'clap' made NaN or infinity\n" in result.err
+    assert f"failed: {broken}: holds NaN or infinity\n" in result.err
     assert (tmp_path / "long.npy").read_bytes() == b"mine"
     assert not (tmp_path / "broken.npy").exists()
 
@@ -87,6 +87,7 @@ def test_what_stands_is_left_alone(
     [
         (["nowhere.wav", "text.wav"], "2 problems\n  nowhere.wav: does not exist\n  text.wav: "),
         (["cut.wav"], "cut.wav: holds no audio"),
+        ([300 * "x"], f"{300 * 'x'}: cannot be read: File name too long"),
         (["long.wav", "long.wav"], "long.wav and long.wav would both be written as "),
         (["long.wav", "--embedder", "clop"], "--embedder: 'clop' is not a known embedder (did"),
         (["long.wav", "--set", "hip=1"], "--set hip=1: hip: unknown key (did you mean 'hop'?)"),

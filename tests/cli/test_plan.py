@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from audiogen_core import forecast
+from audiogen_core.tags import Tags
+from audiogen_plugins.encoders.wav import WavFloat
 from tests.conftest import Command, local_model
 
 WriteConfig = Callable[..., Path]
@@ -126,3 +129,18 @@ def test_a_plan_refuses_what_a_run_refuses(
     result = audiogen("plan", *arguments)
     assert (result.code, result.out) == (2, "")
     assert "holds files of the same names" in result.err
+
+
+def test_what_cannot_be_measured_is_one_message(
+    audiogen: Command, arguments: list[str | Path], tmp_path: Path
+) -> None:
+    """What would cost a run one output."""
+    path = tmp_path / "x.wav"
+    WavFloat().encode(np.full((1, 4000), 0.5, np.float32), 8000, path, Tags())
+    half, nan = (np.float32(value).tobytes() for value in (0.5, np.nan))
+    path.write_bytes(path.read_bytes().replace(half, nan))
+    setting = f"conditioning_defaults.init_audio={path}"
+    result = audiogen("plan", *arguments, "--measure", "--set", setting)
+    assert (result.code, result.out) == (1, "")
+    assert "error: cannot be measured: " in result.err
+    assert "holds NaN or infinity" in result.err

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 
-from audiogen_core import seeds
+from audiogen_core import audio_file, seeds
 from audiogen_core.config import parse_config
 from audiogen_core.errors import MAX_PROBLEMS, InputError
 from audiogen_core.jobs import Job, Plan, plan_jobs
 from audiogen_core.models.config import parse_model_config
 from audiogen_core.plugin_manager import installed_plugins
+from audiogen_core.tags import Tags
+from audiogen_core.testing.encoders import tones
 from audiogen_core.testing.tiny_model import tiny_config
+from audiogen_plugins.encoders.wav import Wav
 
 DEFAULTS = {"prompt": "", "seconds_start": 0, "seconds_total": 1}
 
@@ -302,3 +308,53 @@ def test_naming_sees_only_checked_values() -> None:
         "input.samples[0].prompt: must be a string, not a whole number",
         "input.samples[1].audio_prompt: must be a string, not a whole number",
     ]
+
+
+def test_samples_of_other_settings_are_no_equals() -> None:
+    """So their seeds do not depend on which others there are, or in which order."""
+    plugins = installed_plugins()
+
+    def seeds_of(*scales: float) -> dict[float, int]:
+        config = parse_config(
+            {
+                "conditioning_defaults": DEFAULTS,
+                "input": {"type": "grid", "values": {"prompt": ["rain"], "cfg_scale": [*scales]}},
+            },
+            plugins,
+        )
+        model = parse_model_config(tiny_config(), "model.json")
+        plan = plan_jobs(config, model, plugins, seeds=seeds.Seeds("key"))
+        return {one.settings.generation.cfg_scale: one.seed for one in plan.jobs}
+
+    all_three = seeds_of(3, 5, 7)
+    assert seeds_of(7, 3) == {key: all_three[key] for key in (3, 7)}
+    assert len(set(all_three.values())) == 3
+
+
+def test_a_file_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many samples name it."""
+    path = tmp_path / "x.wav"
+    Wav().encode(tones(0.5), 44100, path, Tags())
+    looked = Mock(side_effect=audio_file.check_audio_file)
+    monkeypatch.setattr(audio_file, "check_audio_file", looked)
+    samples = [{"prompt": str(number), "init_audio": str(path)} for number in range(50)]
+    assert len(planned(*samples).jobs) == 50
+    assert looked.call_count == 1
+    assert len(problems(*(sample | {"init_audio": "nowhere.wav"} for sample in samples))) == 50
+
+
+def test_a_default_key_beside_what_it_stands_in_for(tmp_path: Path) -> None:
+    """What nobody reads need not be there."""
+    np.save(tmp_path / "x.npy", np.zeros((2, 16), np.float32))
+    model = tiny_config()
+    conditioning = model["model"]["conditioning"]
+    conditioning["pre_encoded_keys"] = ["prompt"]
+    conditioning["default_keys"] = {"prompt": "audio_prompt"}
+    sample = {"prompt": str(tmp_path / "x.npy"), "audio_prompt": "nowhere.npy"}
+    assert len(planned(sample, model=model).jobs) == 1
+
+
+def test_a_mask_of_numbers_beyond_all_measure() -> None:
+    """Whole numbers may have any number of digits."""
+    sample = {"inpaint_audio": "x.wav", "mask": [[10**400, 10**401]]}
+    assert "mask: [0] begins at 1000" in "".join(problems(sample, model=None))

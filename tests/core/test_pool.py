@@ -47,7 +47,7 @@ class Ending(Pool):
 class Worker:
     """One that ends when it is told anything."""
 
-    def __init__(self, place: int, pool: Ending) -> None:
+    def __init__(self, place: int, pool: Ending | Two) -> None:
         self.place = place
         self.ready = self.cut_off = False
         self.tickets: list[int] = []
@@ -56,7 +56,7 @@ class Worker:
     def tell(self, what: object) -> None:
         """Ends."""
         del what
-        if self._pool.says is not None:
+        if isinstance(self._pool, Ending) and self._pool.says is not None:
             self._pool.hear(self, self._pool.says)
         self._pool.hear(self, None)
 
@@ -85,3 +85,90 @@ def test_workers_that_end_when_they_are_asked(
     with pytest.raises(error, match="was killed" if says is None else says.cause):
         pool.batch_limit(job.settings)
     assert pool.started == started
+
+
+class Two(Pool):
+    """Two workers that say nothing by themselves."""
+
+    NAME = "two"
+    started = 0
+
+    def start(self, planned: Planned, observer: Observer) -> None:
+        """Nothing."""
+
+    def wanted(self) -> int:
+        """Two."""
+        return 2
+
+    def member(self, place: int) -> Member:
+        """Starts it."""
+        self.started += 1
+        return Worker(place, self)
+
+
+OUT_OF_MEMORY = Refused("OutOfMemoryError: the GPU is in use", 1)
+
+
+def test_one_that_refuses_does_not_end_those_that_still_load() -> None:
+    """Whoever answers first."""
+    pool = Two()
+    list(pool.events(0))
+    first, second = pool.members
+    pool.hear(first, OUT_OF_MEMORY)
+    pool.hear(first, None)
+    pool.hear(second, Ready())
+    pool.wait_for_one()
+    assert second.ready
+    assert first not in pool.members
+
+
+def test_where_all_refuse_the_last_cause_is_told() -> None:
+    """After some replacements that refuse as well."""
+    pool = Two()
+    list(pool.events(0))
+    told: list[Member] = []
+
+    def refuse() -> None:
+        for _ in range(20):
+            for member in [one for one in pool.members if one not in told]:
+                told.append(member)
+                pool.hear(member, OUT_OF_MEMORY)
+                pool.hear(member, None)
+            list(pool.events(0))
+
+    with pytest.raises(WorkersLostError, match="the GPU is in use"):
+        refuse()
+    assert pool.started == LOST_IN_A_ROW + 1
+
+
+def test_a_wrong_request_is_told_at_once() -> None:
+    """It is wrong for all, while none has been ready."""
+    pool = Two()
+    list(pool.events(0))
+    pool.hear(pool.members[0], Refused("the checkpoint does not fit", EXIT_USAGE))
+    with pytest.raises(UsageError, match="does not fit"):
+        pool.wait_for_one()
+
+
+class Unable(Pool):
+    """A machine on which nothing can be started."""
+
+    NAME = "unable"
+
+    def start(self, planned: Planned, observer: Observer) -> None:
+        """Nothing."""
+
+    def wanted(self) -> int:
+        """One."""
+        return 1
+
+    def member(self, place: int) -> Member:
+        """Fails."""
+        del place
+        raise OSError(24, "Too many open files")
+
+
+def test_where_no_worker_can_be_started() -> None:
+    """One message with the system's words."""
+    with pytest.raises(WorkersLostError, match="no worker can be started: Too many open files"):
+        Unable().wait_for_one()

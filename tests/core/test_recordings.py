@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audiogen_core.audio_file import read_beginning
+from audiogen_core.audio_file import audio_blocks, read_beginning
 from audiogen_core.resampling import resample
 from audiogen_core.tags import Tags
 from audiogen_plugins.encoders.wav import WavFloat
@@ -68,3 +68,20 @@ def test_more_channels_than_a_frame_has_planes(channels: int, tmp_path: Path) ->
     assert np.allclose(read_beginning(path, 8000, 2, 300), [[1 / 32], [2 / 32]])
     assert np.allclose(read_beginning(path, 8000, 1, 300), (channels + 1) / 64)
     assert read_sound(path).audio.shape == (channels, 300)
+
+
+@pytest.mark.parametrize("rate", [8000, 12000])
+@pytest.mark.parametrize(
+    ("channels", "wanted", "found"),
+    [(1, 1, [1.0]), (2, 1, [1.5]), (6, 1, [3.5]), (1, 2, [1.0, 1.0]), (6, 2, [1.0, 2.0])],
+)
+def test_blocks_are_as_loud_as_the_file(
+    channels: int, wanted: int, found: list[float], rate: int, tmp_path: Path
+) -> None:
+    """Channels are mixed by their mean, whatever FFmpeg would make of a layout."""
+    path = tmp_path / "x.wav"
+    levels = np.arange(1, channels + 1, dtype=np.float32) / 8
+    WavFloat().encode(np.repeat(levels[:, None], 4000, axis=1), 8000, path, Tags())
+    audio = np.concatenate(list(audio_blocks(path, rate, wanted)), axis=1)
+    assert abs(audio.shape[1] - rate // 2) < 20
+    assert np.allclose(audio[:, 500:-500], np.array(found)[:, None] / 8, atol=1e-3)

@@ -8,14 +8,25 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import field_validator
 
 from audiogen_core import hookimpl
+from audiogen_core.errors import UsageError
+from audiogen_core.executing.local import Local
+from audiogen_core.interfaces.executor import Event, Finished
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.interfaces.naming import NamingStrategy
 from audiogen_core.interfaces.observer import Observer
+from audiogen_core.options import PluginOptions
 from audiogen_core.plugin_manager import Origin, PluginManager
 from audiogen_core.registry import NAMING
+from audiogen_core.tags import Tags
+from audiogen_core.testing.encoders import tones
+from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
+from audiogen_plugins.conditioners.number import NumberConditioner
+from audiogen_plugins.embedders.clap import Clap
 from audiogen_plugins.encoders.wav import Wav
+from audiogen_plugins.samplers.k_heun import KHeun as Euler
 from tests.conftest import Command, Result, local_model
 
 Install = Callable[..., None]
@@ -58,11 +69,13 @@ def generate(
 ) -> Generate:
     """Runs a config with the tiny model, changed by keyword."""
 
-    def run(command: str = "generate", **sections: Any) -> Result:
+    def run(command: str = "generate", executor: str | None = None, **sections: Any) -> Result:
         config = write_config(**sections)
+        arguments = [] if executor is None else ["--executor", executor, "--max-batch", "1"]
         return audiogen(
-            command, *local_model(tiny_model), "--generation-config", config, cwd=tmp_path
-        )
+            command, *local_model(tiny_model), "--generation-config", config, *arguments,
+            cwd=tmp_path,
+        )  # fmt: skip
 
     return run
 
@@ -133,7 +146,7 @@ def test_a_source_that_fails(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("ending", [".json", ".JSON", "raw", "", ".a/b", ".", None])
+@pytest.mark.parametrize("ending", [".json", ".JSON", ".opus.ogg", "raw", "", ".a/b", ".", None])
 def test_endings_that_no_file_can_have(
     ending: Any, install: Install, generate: Generate, tmp_path: Path
 ) -> None:
@@ -196,3 +209,143 @@ def test_all_settings_can_be_in_names(generate: Generate) -> None:
     )
     assert result.code == 0, result.err
     assert Path(result.out.strip()).stem == "a jazz piece 0.5 2"
+
+
+def test_a_sampler_that_fails(install: Install, generate: Generate, tmp_path: Path) -> None:
+    """While it is made, and while its options are checked: before a model is loaded."""
+    install("audiogen_samplers", type("Guest", (Euler,), {"NAME": "guest", "__init__": fail}))
+    result = generate(generation={"sampler_type": "guest"})
+    assert (result.code, result.out) == (2, "")
+    assert f"generation.sampler_type: sampler 'guest' of {AT_WORK}" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+class Fussy(PluginOptions):
+    """Options whose check raises what no check should."""
+
+    depth: int = 1
+
+    @field_validator("depth")
+    @classmethod
+    def _look_up(cls, value: int) -> int:
+        return {1: 1}[value]
+
+
+@pytest.mark.parametrize(
+    ("hook", "plugin", "sections", "where"),
+    [
+        (
+            "audiogen_samplers",
+            type("Guest", (Euler,), {"NAME": "guest", "Options": Fussy}),
+            {"generation": {"sampler_type": "guest", "depth": 2}},
+            "generation.sampler_type: sampler",
+        ),
+        (
+            "audiogen_encoders",
+            encoder(Options=Fussy),
+            {"output": {"file_format": {"name": "guest", "depth": 2}}},
+            "output.file_format: encoder",
+        ),
+    ],
+)
+def test_a_check_of_options_that_fails(
+    hook: str, plugin: Any, sections: Any, where: str, install: Install, generate: Generate
+) -> None:
+    """It is the plugin's fault, and one message."""
+    install(hook, plugin)
+    result = generate(**sections)
+    assert (result.code, result.out) == (2, "")
+    assert f"{where} 'guest' of guest 1.0 failed: KeyError: 2" in result.err
+
+
+def test_a_conditioner_that_fails_to_check(
+    install: Install, audiogen: Command, write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A value that its author never thought of is told like any that is wrong."""
+
+    def check(value: Any, options: Any) -> None:
+        del options
+        float(value)
+
+    guest = type("Guest", (NumberConditioner,), {"NAME": "guest", "check": staticmethod(check)})
+    install("audiogen_conditioners", guest)
+    data = tiny_config()
+    data["model"]["conditioning"]["configs"][1] |= {"type": "guest", "id": "start"}
+    for key in ("cross_attention_cond_ids", "global_cond_ids"):
+        ids = data["model"]["diffusion"][key]
+        ids[ids.index("seconds_start")] = "start"
+    model = write_tiny_model(tmp_path / "model", data)
+    config = write_config(input={"type": "config", "samples": [{"prompt": "a", "start": [1]}]})
+    result = audiogen("plan", *local_model(model), "--generation-config", config)
+    assert (result.code, result.out) == (2, "")
+    whose = "conditioner 'guest' of guest 1.0"
+    assert f"input.samples[0].start: {whose} failed to check it: TypeError" in result.err
+
+
+@pytest.mark.parametrize(
+    ("hook", "base", "kind", "key"),
+    [
+        ("audiogen_samplers", Euler, "sampler", "rho"),
+        ("audiogen_inputs", InputSource, "input source", "type"),
+        ("audiogen_encoders", Wav, "encoder", "name"),
+    ],
+)
+def test_options_that_mean_something_else_where_they_stand(
+    hook: str, base: Any, kind: str, key: str, install: Install, audiogen: Command
+) -> None:
+    """Nobody could set them."""
+    options = type("Options", (PluginOptions,), {"__annotations__": {key: float}, key: 3.0})
+    methods = {"samples": lambda _: iter(())}
+    install(hook, type("Guest", (base,), {"NAME": "guest", "Options": options, **methods}))
+    result = audiogen("plugins", "show", kind.replace(" ", "-"), "guest")
+    assert result.code != 0
+    assert f"{kind} 'guest' of guest 1.0 cannot have options called '{key}'" in result.err
+
+
+@pytest.mark.parametrize("method", ["start", "__init__"])
+def test_an_executor_that_fails(method: str, install: Install, generate: Generate) -> None:
+    """One message, and nothing is written."""
+    install("audiogen_executors", type("Guest", (Local,), {"NAME": "guest", method: fail}))
+    result = generate("generate", executor="guest")
+    assert (result.code, result.out) == (2, "")
+    assert f"--executor: executor 'guest' of {AT_WORK}" in result.err
+
+
+@pytest.mark.parametrize("method", ["load", "__init__"])
+def test_an_embedder_that_fails(
+    method: str, install: Install, audiogen: Command, tmp_path: Path
+) -> None:
+    """One message, and nothing is written."""
+    install("audiogen_embedders", type("Guest", (Clap,), {"NAME": "guest", method: fail}))
+    Wav().encode(tones(0.1), 44100, tmp_path / "x.wav", Tags())
+    result = audiogen("embed", tmp_path / "x.wav", "--out", tmp_path / "out", "--embedder", "guest")
+    assert (result.code, result.out) == (2, "")
+    assert f"--embedder: embedder 'guest' of {AT_WORK}" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+class Gone(Local):
+    """An executor that can make one output, and finds then that nothing more can be had."""
+
+    NAME = "guest"
+    _finished = False
+
+    def events(self, seconds: float) -> Iterator[Event]:
+        """Those of the first batch."""
+        if self._finished:
+            raise UsageError("the checkpoint is gone")
+        for event in super().events(seconds):
+            self._finished |= isinstance(event, Finished)
+            yield event
+
+
+def test_a_run_that_is_refused_in_the_midst_of_it(
+    install: Install, generate: Generate, tmp_path: Path
+) -> None:
+    """What was written is told, and the code says that something was."""
+    install("audiogen_executors", Gone)
+    samples = [{"prompt": text} for text in "ab"]
+    result = generate("generate", executor="guest", input={"type": "config", "samples": samples})
+    assert result.code == 1
+    assert "error: the checkpoint is gone: 1 written, 1 left" in result.err
+    assert Path(result.out.strip()).is_file()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import threading
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from audiogen_plugins.observers.manifest.files import write_manifest
 from tests.conftest import Command, local_model
 
 PROMPTS = ["kick", "Kick", "snare", "hat", "kick"]
@@ -171,3 +174,25 @@ def test_what_only_shares_a_name_is_no_output(
     (out / "hat.npy").write_bytes(b"an embedding")
     assert audiogen("manifest", out).code == 0
     assert listed(out) == before
+
+
+def test_a_list_is_made_while_others_go_on(tmp_path: Path) -> None:
+    """It does not wait for them: they make their own at their end."""
+    ended, adding = threading.Event(), threading.Event()
+
+    def add() -> None:
+        for number in count():
+            (tmp_path / f"{number}.wav").write_bytes(b"of another run")
+            adding.set()
+            if ended.wait(0.001):
+                return
+
+    other = threading.Thread(target=add)
+    other.start()
+    adding.wait()
+    try:
+        path = write_manifest(tmp_path, "jsonl")
+    finally:
+        ended.set()
+        other.join()
+    assert path.read_bytes() == b""

@@ -107,3 +107,17 @@ def test_paths_that_nobody_takes_do_not_end_a_run(
         quiet.sample_done(Mock(path=Path("b.wav"), address=None))
     assert quiet.done == 2
     assert capsys.readouterr() == ("", "b.wav\n")
+
+
+def test_a_bar_draws_nothing_before_there_is_something_to_tell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A config that is only read, or refused, leaves no bar and no hidden cursor behind."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bar = Bar()
+    bar.note("something")
+    assert capsys.readouterr().err == "note: something\n"
+    bar.stage("starting")
+    bar.close()
+    shown = capsys.readouterr().err
+    assert shown.index("\x1b[?25l") < shown.index("\x1b[?25h")

@@ -23,7 +23,9 @@ import pytest
 from PIL import Image
 
 from audiogen_core.hooks import PluginWarning
+from audiogen_core.tags import Tags
 from audiogen_core.testing.encoders import decode, tones
+from audiogen_plugins.encoders.wav import WavFloat
 from audiogen_plugins.observers.report.measured import ROWS, measure
 from tests.conftest import Command, audiogen_process, local_model
 from tests.reports import RATE, metadata, shown_by, sine, write_audio
@@ -395,3 +397,24 @@ def test_the_command_rounds_as_it_did(tmp_path: Path, audiogen: Command) -> None
     write_audio(tmp_path / "a", tones(0.5), content)
     assert audiogen("report", tmp_path).code == 0
     assert "--quantize int8" in json.dumps(shown_by(tmp_path / "report.html"))
+
+
+def test_sounds_beyond_all_measure_are_shown_as_what_they_are(
+    tmp_path: Path, audiogen: Command
+) -> None:
+    """Infinite samples, and a codec that nobody knows, cost no other output its place."""
+    write_audio(tmp_path / "good", tones(0.5), metadata())
+    WavFloat().encode(np.full((1, 9000), 0.5, np.float32), RATE, tmp_path / "loud.wav", Tags())
+    loud = (tmp_path / "loud.wav").read_bytes()
+    half = np.full(2, 0.5, np.float32).tobytes()
+    beyond = np.array([np.inf, -3e38], np.float32).tobytes()
+    (tmp_path / "loud.wav").write_bytes(loud.replace(half, beyond, 1))
+    content = bytearray((tmp_path / "good.wav").read_bytes())
+    content[20:22] = b"\x34\x12"
+    (tmp_path / "odd.wav").write_bytes(content)
+    result = audiogen("report", tmp_path)
+    assert result.code == 0, result.err
+    outputs = {one["file"]: one for one in shown_by(tmp_path / "report.html")["outputs"]}
+    assert outputs["loud.wav"]["measured"]["peak"] == 120
+    assert outputs["odd.wav"]["problem"] == "ValueError: holds no audio"
+    assert outputs["good.wav"]["measured"]["seconds"] == 0.5

@@ -163,3 +163,19 @@ def test_a_wrong_executor_is_one_message(
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"error: {message}")
     assert not list(tmp_path.iterdir())
+
+
+def test_workers_import_nothing_from_the_working_directory(model: Path, tmp_path: Path) -> None:
+    """Where a user's own files may be called like libraries."""
+    for name in ("av", "secrets"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user')")
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(sections(tmp_path / "out", 1)))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "audiogen_cli", "generate", *local_model(model),
+         "--generation-config", config, "--executor", "processes",
+         "--executor-option", "workers=1"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -7,13 +7,12 @@ or hang. Whatever it is, it becomes a line of the report.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from audiogen_core import own_module
 from audiogen_core.doctor.findings import Finding, Mark, problem
 
 _HERE = "audiogen_core.doctor"
@@ -78,13 +77,10 @@ def _read(line: bytes) -> Finding:
 
 def _run(reference: str, patience: float) -> tuple[bytes, str | None]:
     """Runs one check: what it wrote, and what went wrong; None where it came to its end."""
-    # -P: not from the working directory, where anything may be called like a library.
-    command = [sys.executable, "-P", "-m", _HERE, reference]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
     try:
         done = subprocess.run(  # noqa: S603 (a list of arguments, no shell, no text of a user)
-            command,
-            env=environment,
+            own_module.command(_HERE, reference),
+            env=own_module.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=patience,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
+from audiogen_core import own_module
 from audiogen_core.executing.pickles import received, send
 
 SECONDS_TO_END = 5.0
@@ -32,11 +31,11 @@ class Child:
         self._hear = hear
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, `end` closes it
         self._process = subprocess.Popen(  # noqa: S603, a module of ours
-            [sys.executable, "-m", module],
+            own_module.command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, **environment},
+            env={**own_module.environment(), **environment},
             # Ctrl-C is for the command, which ends its children itself.
             start_new_session=True,
         )

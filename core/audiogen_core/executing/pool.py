@@ -68,6 +68,8 @@ class Pool(Executor):
         self._heard: queue.SimpleQueue[tuple[Member, Answer | None]] = queue.SimpleQueue()
         self._lost_in_a_row = 0
         self._cause = ""
+        self._begun = False
+        self._refused: dict[Member, str] = {}
         self._limits: deque[int] = deque()
 
     @abstractmethod
@@ -132,14 +134,14 @@ class Pool(Executor):
             case None:
                 yield from self._left(worker)
             case Ready():
-                worker.ready = True
+                worker.ready = self._begun = True
                 self._lost_in_a_row = 0
-            case Refused(cause, code) if not any(
-                one.ready for one in self.members if one is not worker
-            ):
-                raise (UsageError if code == EXIT_USAGE else WorkersLostError)(cause)
-            case Refused():
-                pass  # it ends now, and others work
+            case Refused(cause, code):
+                usage = code == EXIT_USAGE
+                # What is wrong with a request from the beginning is wrong for all.
+                if self.members == [worker] or (usage and not self._begun):
+                    raise (UsageError if usage else WorkersLostError)(cause)
+                self._refused[worker] = cause  # it ends now, and others work or will
             case Limit(outputs):
                 self._limits.append(outputs)
             case _:
@@ -154,11 +156,16 @@ class Pool(Executor):
         taken = {one.place for one in self.members}
         free = (place for place in count() if place not in taken)
         for _ in range(self.wanted() - len(self.members)):
-            self.members.append(self.member(next(free)))
+            try:
+                self.members.append(self.member(next(free)))
+            except OSError as error:
+                why = f"no worker can be started: {error.strerror}"
+                raise WorkersLostError(why) from error
 
     def _left(self, worker: Member) -> Iterator[Event]:
         """Tells what a worker had that has ended."""
-        cause = self._cause = worker.end()
+        ended = worker.end()
+        cause = self._cause = self._refused.pop(worker, ended)
         self.members.remove(worker)
         if not (worker.ready or worker.cut_off):
             self._lost_in_a_row += 1

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = "npt.NDArray[np.float32]"
 
 
-_ENDING = re.compile(r"(\.[A-Za-z0-9]+)+")
+_ENDING = re.compile(r"\.[A-Za-z0-9]+")
 
 
 class EncoderUnavailableError(Exception):

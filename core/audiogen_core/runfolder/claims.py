@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from audiogen_core.runfolder.once import create_once
+from audiogen_core.runfolder.once import create_once, read_whole
 from audiogen_core.runfolder.workers import is_alive, this_worker
 
 ENDING = ".claim"
@@ -45,8 +45,8 @@ class Claims:
         """Gives claims back."""
         for identity in identities:
             # The last one first: where an earlier one stands, nobody can take the place in between.
-            for path in sorted(self._all(identity), key=_number, reverse=True):
-                path.unlink(missing_ok=True)
+            for number in reversed(range(self._count(identity))):
+                self._file(identity, number).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Removes those of processes that have died, by claiming what they had."""
@@ -56,22 +56,21 @@ class Claims:
 
     def _claim(self, identity: str) -> bool:
         for number in count():
-            path = self._folder / f"{identity}.{number}{ENDING}"
+            path = self._file(identity, number)
             if create_once(path, self._worker):
                 return True
             try:
-                owner = path.read_bytes()
+                owner = read_whole(path)
             except FileNotFoundError:
                 return False  # its output has just been finished
-            following = self._folder / f"{identity}.{number + 1}{ENDING}"
+            following = self._file(identity, number + 1)
             if is_alive(owner.decode("ascii", "replace"), self._folder) and not following.exists():
                 return False
         return False
 
-    def _all(self, identity: str) -> list[Path]:
-        return list(self._folder.glob(f"{identity}.*{ENDING}"))
+    def _count(self, identity: str) -> int:
+        """How many files there are, without a look at those of all the others."""
+        return next(number for number in count() if not self._file(identity, number).exists())
 
-
-def _number(path: Path) -> int:
-    number = path.name.removesuffix(ENDING).rpartition(".")[2]
-    return int(number) if number.isdecimal() else -1
+    def _file(self, identity: str, number: int) -> Path:
+        return self._folder / f"{identity}.{number}{ENDING}"

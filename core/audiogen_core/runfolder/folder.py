@@ -16,7 +16,7 @@ from audiogen_core.publishing import remove_temporaries
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.runfolder.claims import Claims
 from audiogen_core.runfolder.journal import ENDING, Journal, Journals, line_of, records_of
-from audiogen_core.runfolder.once import create_once, remove_unfinished
+from audiogen_core.runfolder.once import create_once, read_whole, remove_unfinished
 from audiogen_core.runfolder.workers import ENDING as ALIVE
 from audiogen_core.runfolder.workers import Heartbeat, is_alive, this_worker
 
@@ -103,7 +103,7 @@ class RunFolder:
     def _standing_key(self) -> str | None:
         path = self.hidden / SEEDS
         try:
-            content = path.read_bytes()
+            content = read_whole(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -180,8 +180,9 @@ class OpenFolder:
             limit: What this process would decide.
         """
         path = self.folder.hidden / f"{settings}.batch"
-        create_once(path, line_of({"limit": limit}))
-        for record in records_of(path.read_bytes()):
+        if not path.exists():  # most have been fixed when a run goes on
+            create_once(path, line_of({"limit": limit}))
+        for record in records_of(read_whole(path)):
             if isinstance(standing := record.get("limit"), int) and standing > 0:
                 return standing
         return limit

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from audiogen_core.runfolder.workers import this_worker
 
 ENDING = ".new"
+
+SECONDS_TO_WRITE = 2.0
+"""Where a file can be seen empty, it is filled sooner than this, unless its maker is gone."""
 
 
 def create_once(path: Path, content: bytes) -> bool:
@@ -41,6 +46,25 @@ def create_once(path: Path, content: bytes) -> bool:
     finally:
         temporary.unlink(missing_ok=True)
     return True
+
+
+def read_whole(path: Path) -> bytes:
+    """The content of a file that was made once.
+
+    Where a file system has no hard links, it may be seen before it is written: that is waited for.
+    One that stays empty was left by a process that was killed; it says nothing, and is removed.
+
+    Raises:
+        FileNotFoundError: There is none, or none any more.
+        OSError: It cannot be read.
+    """
+    until = time.monotonic() + SECONDS_TO_WRITE
+    while not (content := path.read_bytes()):
+        if time.monotonic() > until:
+            path.unlink()
+            raise FileNotFoundError(errno.ENOENT, "was never written", str(path))
+        time.sleep(0.02)
+    return content
 
 
 def remove_unfinished(folder: Path, is_dead: Callable[[str], bool]) -> None:

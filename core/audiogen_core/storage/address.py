@@ -31,7 +31,12 @@ def local_folder(output_dir: str) -> Path:
 
 
 def address_problem(output_dir: str) -> str | None:
-    """What is wrong with an address, without asking anybody; None where nothing is."""
+    """What is wrong with an address, without asking anybody; None where nothing is, or it is none.
+
+    One of a file, ``file:///sounds``, is a folder of this machine.
+    """
+    if _ADDRESS.match(output_dir) is None:
+        return None
     try:
         parts = urlsplit(output_dir)
         _ = parts.port
@@ -41,6 +46,10 @@ def address_problem(output_dir: str) -> str | None:
         return "holds a user or a password: they belong where the store's own tools look for them"
     if parts.query or parts.fragment:
         return "must be an address without '?' and '#'"
+    if output_dir.startswith(_FILE):
+        if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+            return "must be a folder of this machine, file:///folder, with three slashes"
+        return "holds a null character" if "\0" in url2pathname(parts.path) else None
     if not parts.netloc + parts.path.strip("/"):
         return "names no place in the store, like s3://bucket/folder"
     return None

@@ -157,25 +157,35 @@ class Bar(Progress):
             transient=True,
         )
         self._task = self._progress.add_task("starting", total=None, count="")
-        self._progress.start()
+        self._shown = False
+
+    def _show(self) -> None:
+        """Begins to draw: not before there is something to tell, for a config is only read now."""
+        if not self._shown:
+            self._shown = True
+            self._progress.start()
 
     def close(self) -> None:
         """Takes the bar away."""
+        self._shown = False
         self._progress.stop()
 
     def stage(self, what: str) -> None:
         """The bar's label; how long it will take is not known."""
+        self._show()
         # A new task: rich takes "no total" for "the total as it was".
         self._progress.remove_task(self._task)
         self._task = self._progress.add_task(what, total=None, count="")
 
     def downloaded(self, done: int, total: int | None) -> None:
         """Moves the bar."""
+        self._show()
         of = f"/{decimal(total)}" if total is not None else ""
         self._progress.update(self._task, completed=done, total=total, count=f"{decimal(done)}{of}")
 
     def step(self, done: int, total: int | None) -> None:
         """Moves the bar."""
+        self._show()
         if done == 1:
             self._progress.reset(self._task)
         self._progress.update(
@@ -202,4 +212,5 @@ class Bar(Progress):
         # The bar lives on standard error; a line on either stream would break into it.
         self._progress.stop()
         write()
-        self._progress.start()
+        if self._shown:
+            self._progress.start()

@@ -14,6 +14,9 @@ from audiogen_core.publishing import publish
 from audiogen_core.storage.interface import MAX_METADATA
 from audiogen_plugins.observers.report.described import audio_files, described
 
+LOOKS = 5
+"""How often a list is made at most while others add to the folder: they make one at their end."""
+
 ROWS = 1024
 """How many rows of a table are in memory at once."""
 
@@ -40,7 +43,8 @@ def write_manifest(folder: Path, name: Literal["jsonl", "parquet"]) -> Path:
     """Lists every output of a folder, sorted by name, with what is known of it.
 
     Files that say nothing of how they were made are left out. Another process may finish outputs,
-    or a list, meanwhile: the list is made again until it holds what stands when it is in its place.
+    or a list, meanwhile: the list is made again, up to `LOOKS` times, until it holds what stands
+    when it is in its place.
 
     Args:
         folder: An output folder.
@@ -58,11 +62,12 @@ def write_manifest(folder: Path, name: Literal["jsonl", "parquet"]) -> Path:
         raise UsageError(f"{path}: exists already and is no list of outputs: move it away")
     write = _write_lines if name == "jsonl" else _write_table
     files = _outputs(folder)
-    while True:
+    for _ in range(LOOKS):
         publish(path, partial(write, _records(folder, files)))
         if (now := _outputs(folder)) == files:
-            return path
+            break
         files = now
+    return path
 
 
 def _is_lines(path: Path) -> bool:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen_core.audio_file import unpacked
+from audiogen_core.audio_file import audio_stream, unpacked
 from audiogen_core.interfaces.encoder import FloatArray
 
 MAX_SAMPLES = 1 << 28
 """Of all channels of a file, which then take a gibibyte: more than an hour and a half in stereo."""
+
+LOUDEST = 1e6
+"""What is beyond 120 dB above full scale is no sound, and its powers would exceed all numbers."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,7 @@ def read_sound(path: Path) -> Sound:
     with av.open(
         str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
     ) as source:
-        if not source.streams.audio:
-            raise ValueError("it holds no audio")
-        stream = source.streams.audio[0]
+        stream = audio_stream(source)
         rate = stream.codec_context.sample_rate
         resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=rate)
         for frame in source.decode(stream):
@@ -52,8 +53,10 @@ def read_sound(path: Path) -> Sound:
                 block = unpacked(converted)
                 count += block.size
                 if count > MAX_SAMPLES:
-                    raise ValueError(f"it holds more than {MAX_SAMPLES} samples")
+                    raise ValueError(f"holds more than {MAX_SAMPLES} samples")
                 blocks.append(block)
     if not count:
-        raise ValueError("it holds no audio")
-    return Sound(np.nan_to_num(np.concatenate(blocks, axis=1)), rate)
+        raise ValueError("holds no audio")
+    audio = np.concatenate(blocks, axis=1)
+    np.nan_to_num(audio, copy=False)
+    return Sound(audio.clip(-LOUDEST, LOUDEST, out=audio), rate)
