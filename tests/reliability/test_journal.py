@@ -65,6 +65,7 @@ def test_a_damaged_key_is_recovered_or_refused(journal: Path, tmp_path: Path) ->
     """No damage makes other seeds of the same folder: it is refused, and the message says how."""
     hidden = tmp_path / HIDDEN
     hidden.mkdir()
+    shutil.copy(journal, hidden)
     content = journal.with_name("seeds").read_bytes()
     (hidden / "seeds").write_bytes(content)
     key = RunFolder(tmp_path).key

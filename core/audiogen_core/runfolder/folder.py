@@ -113,6 +113,8 @@ class RunFolder:
         for record in records_of(content):
             if isinstance(key := record.get("key"), str):
                 return key
+        if not content and not any(self.hidden.glob(f"*{ENDING}")):
+            return None  # whoever made it was killed before it was written, and drew nothing
         raise InputError(
             Problem(
                 "",
@@ -128,9 +130,10 @@ class RunFolder:
             OSError: It cannot be written.
         """
         self.hidden.mkdir(parents=True, exist_ok=True)
-        if self._anew:
-            (self.hidden / SEEDS).unlink(missing_ok=True)
-        if not create_once(self.hidden / SEEDS, line_of({"key": self.key})):
+        path = self.hidden / SEEDS
+        if self._anew or (path.exists() and not read_whole(path)):
+            path.unlink(missing_ok=True)
+        if not create_once(path, line_of({"key": self.key})):
             self.key = self._standing_key() or self.key
         return OpenFolder(self)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import time
@@ -52,17 +51,13 @@ def read_whole(path: Path) -> bytes:
     """The content of a file that was made once.
 
     Where a file system has no hard links, it may be seen before it is written: that is waited for.
-    One that stays empty was left by a process that was killed; it says nothing, and is removed.
+    One that stays empty was left so by a process that was killed, or is damaged.
 
     Raises:
-        FileNotFoundError: There is none, or none any more.
-        OSError: It cannot be read.
+        OSError: It cannot be read, or is not there.
     """
     until = time.monotonic() + SECONDS_TO_WRITE
-    while not (content := path.read_bytes()):
-        if time.monotonic() > until:
-            path.unlink()
-            raise FileNotFoundError(errno.ENOENT, "was never written", str(path))
+    while not (content := path.read_bytes()) and time.monotonic() < until:
         time.sleep(0.02)
     return content
 
