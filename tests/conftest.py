@@ -16,6 +16,7 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
+from hypothesis import HealthCheck, settings
 
 from audiogen_cli.app import main
 from audiogen_core.interrupts import STOPS
@@ -25,6 +26,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 """Further material, on machines that have it."""
 
 DATA = Path(__file__).parent / "data"
+
+# A machine that does something else for a moment makes no test fail.
+settings.register_profile("audiogen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("audiogen")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _own_signals() -> Iterator[None]:
     """A run that was stopped lets the next signal end the process, which here is the tests'."""
     before = {number: signal.getsignal(number) for number in STOPS}
+    # Where the tests run in the background it is ignored, which the commands they start inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command, local_model
+from tests.faults import wait_until
 
 WriteConfig = Callable[..., Path]
 
@@ -122,8 +123,9 @@ def test_a_signal_ends_the_playing_alone(
     for _ in range(2):
         assert process.stdout is not None
         assert process.stdout.readline().endswith(".wav\n")
-    while not log.exists() or not played(log):
-        time.sleep(0.05)
+    wait_until(lambda: log.exists() and bool(played(log)))
+    hidden = log.parent / "out" / ".audiogen"
+    wait_until(lambda: not list(hidden.glob("*.alive")))  # all is made
     time.sleep(1)
     process.send_signal(signal.SIGTERM)  # SIGINT is ignored in the background
     _, err = process.communicate(timeout=50)

@@ -41,8 +41,7 @@ print(json.dumps([*told, resident()]))
 def test_freed_memory_is_kept_until_it_is_given_back() -> None:
     """What is allocated again and again is cleared by the system once."""
     alone, kept, before, after = report_of("-c", SCRIPT)
-    assert alone > 8 * 100
-    assert kept < 100
+    assert kept < 100 < alone
     assert before - after >= 30
 
 

@@ -240,22 +240,29 @@ def test_keys_come_before_the_list_is_drawn(tab: Page) -> None:
     assert titles(tab) == ["thunder, far away"]
 
 
-def test_playing(tab: Page) -> None:
+def test_playing(browser: Browser, tmp_path: Path) -> None:
     """Space plays and pauses; the next one goes on playing; at its end the one after it."""
-    tab.keyboard.press(" ")
-    shows(tab, "#time", re.compile(r"^0:00\.[1-9] "))
-    tab.wait_for_selector(f"#outputs li:first-child .play[aria-label='Pause: {ALL[0]}']")
-    tab.check("#on")
-    shows(tab, "#now-title", "a bell")
-    tab.wait_for_selector("#play[aria-label=Pause]")
-    tab.locator("body").press("j")
-    assert tab.get_attribute("#play", "aria-label") == "Pause"
-    tab.click("#play")
-    assert tab.get_attribute("#play", "aria-label") == "Play"
-    tab.locator("#seek").fill("500")
-    assert tab.inner_text("#time") == "0:01.5 / 0:03.0"
-    tab.locator("#outputs li").nth(1).locator(".play").click()
-    assert tab.inner_text("#now-title") == "a bell"
+    for number, name in enumerate(("one", "two", "three")):
+        # So long that none ends by itself, however slow the machine is.
+        path = write_audio(tmp_path / name, sine(440, 0.1, seconds=60), metadata(name))
+        os.utime(path, ns=(number, number))
+    with opened(browser, write_report(tmp_path)) as tab:
+        tab.keyboard.press(" ")
+        shows(tab, "#time", re.compile(r"^0:(?!00\.0 )"))
+        tab.wait_for_selector("#outputs li:first-child .play[aria-label='Pause: one']")
+        tab.check("#on")
+        tab.locator("#seek").fill("995")
+        shows(tab, "#now-title", "two")
+        tab.wait_for_selector("#play[aria-label=Pause]")
+        tab.locator("body").press("j")
+        shows(tab, "#now-title", "three")
+        tab.wait_for_selector("#play[aria-label=Pause]")
+        tab.click("#play")
+        tab.wait_for_selector("#play[aria-label=Play]")
+        tab.locator("#seek").fill("500")
+        assert tab.inner_text("#time") == "0:30.0 / 1:00.0"
+        tab.locator("#outputs li").nth(1).locator(".play").click()
+        assert tab.inner_text("#now-title") == "two"
 
 
 def test_a_file_that_is_gone_is_told(browser: Browser, folder: Path, tmp_path: Path) -> None:
@@ -486,7 +493,7 @@ def test_thousands_are_shown_at_once(
     with opened(browser, page) as tab:
         ready = int(tab.get_attribute("html", "data-ready") or "")
         record_property("milliseconds to ready", ready)
-        assert ready < 10_000
+        assert ready < 60_000
         assert tab.inner_text("#shown") == "All 2,000 results"
         assert tab.evaluate("document.querySelectorAll('*').length") < 1000
         tab.evaluate("scrollTo(0, document.documentElement.scrollHeight)")

@@ -24,7 +24,7 @@ def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
-    monkeypatch.setattr(once, "SECONDS_TO_WRITE", 0.3)
+    monkeypatch.setattr(once, "SECONDS_TO_WRITE", 60)
 
 
 @pytest.mark.usefixtures("without_links")
@@ -53,8 +53,11 @@ def test_what_is_being_written_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_links")
-def test_what_a_killed_process_left_empty_is_nobodys(tmp_path: Path) -> None:
+def test_what_a_killed_process_left_empty_is_nobodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The folder of a run whose seeds were never written is like a new one; so is a claim."""
+    monkeypatch.setattr(once, "SECONDS_TO_WRITE", 0.1)
     folder = RunFolder(tmp_path)
     folder.hidden.mkdir()
     (folder.hidden / "seeds").touch()

@@ -28,10 +28,14 @@ with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
     workshop = Workshop(folder)
     workshop.run(workshop.config(folder / "warm"))
-    started = time.monotonic()
-    workshop.run(workshop.config(folder / "whole"), f"--max-batch={BATCH}")
-    length = time.monotonic() - started
-    wanted = contents(folder / "whole")
+    lengths = []
+    for turn in range(3):
+        whole = folder / f"whole{turn}"
+        started = time.monotonic()
+        workshop.run(workshop.config(whole), f"--max-batch={BATCH}")
+        lengths.append(time.monotonic() - started)
+    length = min(lengths)  # the disk may have kept one of them waiting
+    wanted = contents(whole)
     for moment in range(20):
         out = folder / f"out{moment}"
         config = workshop.config(out)
@@ -147,5 +151,6 @@ def test_a_second_signal_ends_it_at_once() -> None:
     for one in ends("SIGTERM", "twice"):
         torn = [name for name in one["torn"] if not name.startswith(".audiogen-")]  # type: ignore[attr-defined]
         assert torn == []
-        assert one["seconds"] < 1  # type: ignore[operator]
+        # Two that come before Python has looked are one, after which the run ends in order.
+        assert one["code"] != -signal.SIGTERM or one["seconds"] < 1  # type: ignore[operator]
         assert one["again"], one["said"]

@@ -30,7 +30,7 @@ pytestmark = [
 SCRIPT = """
 import json, os, random, signal, sys, tempfile, time
 from pathlib import Path
-from tests.crashes import Workshop, contents, ended
+from tests.crashes import Workshop, contents, ended, wait_for_samples
 
 items, processes, killed = map(int, sys.argv[1:])
 with tempfile.TemporaryDirectory() as name:
@@ -42,8 +42,8 @@ with tempfile.TemporaryDirectory() as name:
     started = time.monotonic()
     shared = config(out)
     pids = [workshop.start(shared, "--max-batch=10") for _ in range(processes)]
-    for pid in pids[:killed]:
-        time.sleep(1)
+    for number, pid in enumerate(pids[:killed], start=1):
+        wait_for_samples(pid, shared, 10 * number)
         os.kill(pid, signal.SIGKILL)
     codes = [ended(pid) for pid in pids]
     # The next run clears up after the killed ones, and has nothing to make.

@@ -123,8 +123,8 @@ def test_one_batch_at_most_is_whole_and_not_written(
     assert stood == [0, 1, 2]
 
 
-# The signal may come amid pathlib's glob, which has opened a folder and not begun its block yet.
-@pytest.mark.filterwarnings("ignore:unclosed scandir iterator:ResourceWarning")
+# The signal may come where a file or a folder has been opened, and its block has not begun yet.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_a_signal_amid_the_encoding_loses_nothing(
     generate: Callable[[], Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
