@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogen_core.default_model import FOLDER, NAME
+from audiogen_core.default_model import FOLDER, NAME, SUGGESTED
 from audiogen_core.testing.encoders import decode
 from audiogen_training.evaluation import measures
 from audiogen_training.sounds.dsp import Signal
-from tests.conftest import Result, audiogen_process
+from tests.conftest import Command, Result, audiogen_process
 
 RATE = 44100
 PROMPTS: Mapping[str, float] = {
@@ -38,7 +38,7 @@ PROMPTS: Mapping[str, float] = {
 def generate(folder: Path, samples: list[dict[str, Any]], **generation: Any) -> Result:
     """Runs the command without naming a model; the files are called like the prompts."""
     config = {
-        "generation": {"steps": 25, "cfg_scale": 2.0, "seed": 7, **generation},
+        "generation": {**SUGGESTED["generation"], "seed": 7, **generation},
         "conditioning_defaults": {"seconds_start": 0},
         "input": {"type": "config", "samples": samples},
         "output": {"output_dir": str(folder), "file_naming": "prompt"},
@@ -75,6 +75,18 @@ def test_the_run_says_which_model_it_uses(run: tuple[Result, Path]) -> None:
     assert f"using {NAME}, which ships with audiogen" in result.err
     metadata = json.loads((folder / "kick drum.json").read_text())
     assert metadata["model"]["default_model"] == NAME
+
+
+def test_too_much_guidance_is_told(audiogen: Command, tmp_path: Path) -> None:
+    """Who leaves the scale out has that of large models, which makes other sounds of this one."""
+    config = tmp_path / "config.json"
+    samples = {"type": "config", "samples": [{"prompt": "rain", "seconds_total": 1}]}
+    for generation, told in ({}, True), ({"cfg_scale": 3}, False):
+        config.write_text(json.dumps({"generation": generation, "input": samples}))
+        result = audiogen("plan", "--generation-config", config)
+        assert result.code == 0, result.err
+        said = f"note: {NAME} follows prompts best with cfg_scale 3 and cfg_interval [0.5, 1]; "
+        assert (f"{said}generation.cfg_scale is 7\n" in result.err) == told
 
 
 def test_sounds_have_their_lengths(sounds: dict[str, Signal]) -> None:

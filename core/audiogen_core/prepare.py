@@ -196,7 +196,9 @@ def prepare(
         if remote is None:
             raise
         raise remote.refused(error) from None
-    for note in (request.source.note(), *model.config.notes, *prepared.plan.notes):
+    source = request.source
+    notes = (source.note(), source.advice(request.config.generation), *model.config.notes)
+    for note in (*notes, *prepared.plan.notes):
         if note is not None:
             observer.note(note)
     return prepared

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiogen_core.models.source import CONFIG_NAME, LocalSource, ModelSource
 
-NAME = "audiogen-synth-7"
+if TYPE_CHECKING:
+    from audiogen_core.config import GenerationSection
+
+NAME = "audiogen-synth-8"
 FOLDER = Path(__file__).parent
 
 SUGGESTED: Mapping[str, Any] = {
-    "generation": {"steps": 25, "cfg_scale": 2.0},
+    "generation": {"steps": 25, "cfg_scale": 3.0, "cfg_interval": [0.5, 1]},
     "conditioning_defaults": {"prompt": "", "seconds_start": 0, "seconds_total": 2},
 }
 """The config that its card recommends: what holds where a user gives prompts and nothing else."""
+
+TOO_GUIDED = 6.0
+"""The scale of guidance from which on half of its sounds become something else."""
 
 
 class DefaultSource(LocalSource):
@@ -42,6 +48,16 @@ class DefaultSource(LocalSource):
         if self._named:
             return None
         return f"no model named: using {NAME}, which ships with audiogen"
+
+    def advice(self, generation: GenerationSection) -> str | None:
+        """What would suit it better: configs that leave the scale out have one for large models."""
+        if generation.cfg_scale < TOO_GUIDED or generation.cfg_interval[0] > 0:
+            return None
+        best = SUGGESTED["generation"]
+        return (
+            f"{NAME} follows prompts best with cfg_scale {best['cfg_scale']:g} and cfg_interval "
+            f"{best['cfg_interval']}; generation.cfg_scale is {generation.cfg_scale:g}"
+        )
 
 
 def suggested(source: ModelSource) -> Mapping[str, Any]:

@@ -9,13 +9,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audiogen_core.downloads import Downloaded, unreported
 from audiogen_core.errors import AudiogenError, UsageError
 from audiogen_core.identity import content_digest, digest, fingerprint
 from audiogen_core.models.config import ModelConfig, parse_model_config
 from audiogen_core.strict_json import read_json
+
+if TYPE_CHECKING:
+    from audiogen_core.config import GenerationSection
 
 CONFIG_NAME = "model_config.json"
 CHECKPOINT_NAMES = ("model.safetensors", "model.ckpt")
@@ -56,6 +59,11 @@ class ModelSource(ABC):
 
     def note(self) -> str | None:
         """What the user should know about where the model comes from."""
+        return None
+
+    def advice(self, generation: GenerationSection) -> str | None:
+        """What would suit the model better than how it is to be sampled; None for nothing."""
+        del generation
         return None
 
 

@@ -38,13 +38,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--negated", type=int, default=6, help="samples a prompt (%(default)s)")
     parser.add_argument("--steps", type=int, default=Settings.steps, help="(%(default)s)")
     parser.add_argument("--cfg-scale", type=float, default=Settings.cfg_scale, help="(%(default)s)")
+    parser.add_argument(
+        "--cfg-interval",
+        type=float,
+        nargs=2,
+        default=Settings.cfg_interval,
+        metavar=("LOW", "HIGH"),
+        help="times with guidance (%(default)s)",
+    )
     parser.add_argument("--sampler", default=Settings.sampler_type, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the prompts (%(default)s)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--pictures", action="store_true", help="draw spectrograms.png too")
     options = parser.parse_args(arguments)
 
-    settings = Settings(options.steps, options.cfg_scale, options.sampler)
+    settings = Settings(options.steps, options.cfg_scale, options.cfg_interval, options.sampler)
     judge = classifier(options.out / "classifier.pt")
     generator = Generator(options.model, options.out / "samples", torch.device(options.device))
     asked = prompts(options.samples, options.seed)

@@ -30,7 +30,8 @@ class Settings:
     """How to sample: keys of a config's ``generation``."""
 
     steps: int = 25
-    cfg_scale: float = 2.0
+    cfg_scale: float = 3.0
+    cfg_interval: Sequence[float] = (0.5, 1.0)
     sampler_type: str = "euler"
 
 
@@ -81,7 +82,7 @@ class Generator:
 
     def _prepared(self, samples: Sequence[Sample], settings: Settings, out: Path) -> Prepared:
         data = {
-            "generation": vars(settings),
+            "generation": {**vars(settings), "cfg_interval": list(settings.cfg_interval)},
             "conditioning_defaults": {"seconds_start": 0},
             "input": {
                 "type": "config",

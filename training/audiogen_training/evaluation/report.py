@@ -23,10 +23,12 @@ def write(report: Mapping[str, Any], folder: Path) -> None:
 def markdown(report: Mapping[str, Any]) -> str:
     """The report in tables."""
     settings = report["settings"]
+    low, high = settings["cfg_interval"]
     counts = report["counts"]
     intro = (
         f"{report['samples']} samples, held-out captions and seeds; {settings['steps']} steps of "
-        f"{settings['sampler_type']}, `cfg_scale` {settings['cfg_scale']:g}. The classifier finds "
+        f"{settings['sampler_type']}, `cfg_scale` {settings['cfg_scale']:g} between the times "
+        f"{low:g} and {high:g}. The classifier finds "
         f"{report['classifier_accuracy']:.1%} of held-out renderings."
     )
     facts = [
