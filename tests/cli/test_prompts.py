@@ -59,7 +59,9 @@ def test_prompts_alone_take_what_suits_the_default_model(audiogen: Command, tmp_
     )
     assert result.code == 0, result.err
     told = metadata(result.out.strip())
-    assert (told["generation_config"]["cfg_scale"], told["conditioning"]["seconds_total"]) == (2, 2)
+    generation = told["generation_config"]
+    assert (generation["cfg_scale"], generation["cfg_interval"]) == (3, [0.5, 1])
+    assert told["conditioning"]["seconds_total"] == 2
     assert told["output"]["seconds"] == 2
     assert "seconds_total is up to" not in result.err
 
