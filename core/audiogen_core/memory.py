@@ -86,8 +86,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there was no memory: the device's, or the host's."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # The host's allocator says so in words only, in others on Windows.
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    # The host's allocator says so in words only, in others on Windows, and so does Apple's.
+    words = ("DefaultCPUAllocator", "MPS backend out of memory")
+    return isinstance(error, RuntimeError) and any(one in str(error) for one in words)
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -404,6 +404,31 @@ def test_t5_is_the_architecture_that_the_library_has(kind: str, half: bool, tmp_
     torch.testing.assert_close(embedding.tokens, wanted, atol=close, rtol=close)
 
 
+def test_t5_holds_what_exceeds_16_bits(tmp_path: Path) -> None:
+    """A state beyond the largest number of float16 is held at it, as the library holds it."""
+    write_tiny_text_encoder(tmp_path / "t5")
+    package = pretrained.transformers()
+    with pretrained.quiet():
+        theirs = package.T5EncoderModel.from_pretrained(tmp_path / "t5").eval()
+        tokenizer = package.AutoTokenizer.from_pretrained(tmp_path / "t5")
+        name = next(one for one in theirs.state_dict() if one.endswith("DenseReluDense.wo.weight"))
+        theirs.get_parameter(name).data[3] = 30_000
+        theirs.save_pretrained(tmp_path / "t5")
+    theirs = theirs.half()
+    module = built(T5Conditioner, {"t5_model_name": "t5", "max_length": 12}, 64, tmp_path)
+    module.prepare(torch.device("cpu"), torch.float16)
+    tokens = embed(module, "a dark deep loop").tokens
+    with torch.inference_mode(), pretrained.quiet():
+        given = tokenizer(
+            ["a dark deep loop"], padding="max_length", max_length=12, return_tensors="pt"
+        )
+        states = theirs(**given, output_hidden_states=True)
+        wanted = states.last_hidden_state * given.attention_mask[..., None]
+    assert max(float(one.abs().max()) for one in states.hidden_states) > 60_000
+    assert wanted.isfinite().all()
+    torch.testing.assert_close(tokens, wanted, atol=0.01, rtol=0.01, check_dtype=False)
+
+
 def test_t5_encodes_each_text_alone_and_equal_ones_once(text_encoders: Path) -> None:
     """To the last bit the same in any company; also when far more texts came between."""
     module = built(T5Conditioner, {"t5_model_name": "t5", "max_length": 9}, 16, text_encoders)

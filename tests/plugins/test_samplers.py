@@ -452,11 +452,13 @@ def test_checks_find_what_is_broken(broken: type[Sampler], message: str) -> None
         check_sampler(broken)
 
 
+@pytest.mark.parametrize("steps", [40, 100, 200])
+@pytest.mark.parametrize("rho", [3.0, 7.0])
 @pytest.mark.parametrize("name", ["dpmpp-2m", "dpmpp-2m-sde", "dpmpp-3m-sde", "k-lms"])
-def test_a_high_rho_makes_no_nan(name: str) -> None:
+def test_a_high_rho_makes_no_nan(name: str, rho: float, steps: int) -> None:
     """Levels that float32 cannot tell apart are one level to the samplers that look back."""
     sampler = build(name)
-    request = ScheduleRequest(40, 0.01, 100.0, 7.0, 16)
+    request = ScheduleRequest(steps, 0.01, 100.0, rho, 16)
     levels = sampler.schedule(request)
     assert (levels.diff() < 0).all()
     assert levels[-1] == 0
@@ -465,4 +467,4 @@ def test_a_high_rho_makes_no_nan(name: str) -> None:
     result = sampler.sample(
         lambda x, sigma: x / (1 + sigma**2), start, levels, noise, lambda *_: None
     )
-    assert result.isfinite().all()
+    assert 0.5 < result.std() < 2  # as the data, to which the network leads

@@ -11,6 +11,9 @@ from torch import Tensor
 
 BrownianNoise = Callable[[Tensor, Tensor], Tensor]
 
+TREE_DIGITS = 6
+"""Of the times that torchsde tells from each other."""
+
 
 class NoiseSource:
     """Unit normal noise for a batch, drawn on the CPU so that a seed means the same everywhere.
@@ -70,6 +73,9 @@ class NoiseSource:
 
         def increment(sigma: Tensor, sigma_next: Tensor) -> Tensor:
             low, high = torch.minimum(sigma, sigma_next), torch.maximum(sigma, sigma_next)
+            # To torchsde these are one time, between which its search would never end.
+            if round(float(low), TREE_DIGITS) == round(float(high), TREE_DIGITS):
+                return torch.zeros((len(trees), *self._shape), device=self._device)
             # Going down in sigma is going back in the path's time.
             sign = -1.0 if sigma_next < sigma else 1.0
             with warnings.catch_warnings():

@@ -184,7 +184,7 @@ def check_backbone(
             alone = module(x[part], t[part], _sliced(inputs, part))
             _assert_same(out[part], alone, "a sample depends on the others of its batch")
 
-        half = module.to(torch.bfloat16)(x, t, inputs)
+        half = module.to(torch.bfloat16)(x.bfloat16(), t.bfloat16(), inputs)
         error = (half.float() - out).norm() / out.norm()
         assert error < 0.1, f"in bfloat16, the prediction is off by {error:.0%}"
 

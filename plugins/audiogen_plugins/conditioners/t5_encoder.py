@@ -147,9 +147,9 @@ class T5Encoder:
         for number in range(self._config.num_layers):
             block = f"encoder.block.{number}."
             h = self._norm(x, f"{block}layer.0.layer_norm")
-            x = x + self._attention(h, bias, f"{block}{ATTENTION}")
+            x = _held(x + self._attention(h, bias, f"{block}{ATTENTION}"))
             h = self._norm(x, f"{block}layer.1.layer_norm")
-            x = x + self._feed_forward(h, f"{block}{FEED_FORWARD}")
+            x = _held(x + self._feed_forward(h, f"{block}{FEED_FORWARD}"))
         return self._norm(x, "encoder.final_layer_norm")
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
@@ -196,3 +196,11 @@ class T5Encoder:
         bucket = torch.where(distance.abs() < single, distance.abs(), grown.clamp(max=half - 1))
         bucket = bucket + half * (distance > 0)
         return functional.embedding(bucket, self._weights[POSITIONS]).permute(2, 0, 1)[None]
+
+
+def _held(x: Tensor) -> Tensor:
+    """What exceeds 16 bits stays a number, as in the library of all language models."""
+    if x.dtype is not torch.float16:
+        return x
+    most = torch.finfo(x.dtype).max - (1000 if bool(x.isinf().any()) else 0)
+    return x.clamp(-most, most)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from audiogen_core.diffusion.noise import NoiseSource
     from audiogen_core.interfaces.sampler import Denoiser, OnStep
 
+MOST_MAGNIFIED = 1e4
+"""How much larger than a step the weights of its slopes may be, without their signs."""
+
 
 class LMSOptions(PluginOptions):
     """How many slopes a step is made from."""
@@ -61,10 +64,24 @@ class KLMS(SigmaSampler):
         for index in range(steps):
             slopes.appendleft((x - model(x, sigmas[index])) / sigmas[index])
             past = levels[index::-1][: len(slopes)]
-            weights = adams_bashforth(past, levels[index + 1])
-            x = x + sum(weight * slope for weight, slope in zip(weights, slopes, strict=True))
+            weights = steady(past, levels[index + 1])
+            x = x + sum(weight * slope for weight, slope in zip(weights, slopes, strict=False))
             on_step(index + 1, steps)
         return x
+
+
+def steady(past: Sequence[float], target: float) -> list[float]:
+    """The weights of as many of the slopes as can be trusted, the newest first.
+
+    Where levels are close together beside a step, as with a high ``rho`` before the last one, the
+    polynomial through all of them magnifies what rounding has left.
+    """
+    most = MOST_MAGNIFIED * abs(target - past[0])
+    while True:
+        weights = adams_bashforth(past, target)
+        if len(past) == 1 or sum(map(abs, weights)) <= most:
+            return weights
+        past = past[:-1]
 
 
 def adams_bashforth(past: Sequence[float], target: float) -> list[float]:
