@@ -142,7 +142,9 @@ def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict
     prompts = len(wanted["prompts"])
     # The first step also warms up, as every run does; the later ones are the rule.
     calls = statistics.median(told["step"][1:] or told["step"]) * len(told["step"])
-    return {
+    if wanted["device"] != "cpu":
+        calls = sum(told["sampling"])
+    found = {
         "whole": time.time() - started,
         "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         "ready": told["ready"],
@@ -150,6 +152,7 @@ def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict
         "decode": sum(told["decode"]) / prompts,
         "peak_gib": told["peak_gib"],
     }
+    return found | ({"gpu_gib": told["gpu_gib"]} if "gpu_gib" in told else {})
 
 
 def run(

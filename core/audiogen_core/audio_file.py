@@ -13,7 +13,10 @@ from audiogen_core.options import shown
 from audiogen_core.resampling import resample
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     import av
+    from av.container import InputContainer
 
 MAX_RECORDING_BYTES = 2**30
 """Hours of audio: the whole file is read to tell it from others, which then takes seconds."""
@@ -156,6 +159,28 @@ def audio_stream(source: av.container.InputContainer) -> av.AudioStream:
     raise ValueError("holds no audio")
 
 
+def open_source(file: str | BinaryIO, protocols: str) -> InputContainer:
+    """Opens audio for reading, whatever encoding its tags are in.
+
+    Args:
+        file: An open file, or a path.
+        protocols: Those by which FFmpeg may read.
+
+    Returns:
+        Bytes of its metadata that are no UTF-8 are lone surrogates.
+
+    Raises:
+        av.FFmpegError: It cannot be opened.
+    """
+    import av
+
+    # From its version 19 on, PyAV knows no other way, and no such option.
+    is_older = int(av.__version__.partition(".")[0]) < 19
+    kept: dict[str, Any] = {"metadata_errors": "surrogateescape"} if is_older else {}
+    source: InputContainer = av.open(file, "r", options={"protocol_whitelist": protocols}, **kept)
+    return source
+
+
 def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
     """What of a file can be decoded, up to where it is damaged.
 
@@ -167,12 +192,7 @@ def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
     found = False
     try:
         # An open file and no protocol: no name and no playlist leads anywhere else.
-        with (
-            path.open("rb") as file,
-            av.open(
-                file, "r", options={"protocol_whitelist": "none"}, metadata_errors="replace"
-            ) as source,
-        ):
+        with path.open("rb") as file, open_source(file, "none") as source:
             for frame in source.decode(audio_stream(source)):
                 if frame.sample_rate > MAX_RATE or frame.layout.nb_channels > MAX_CHANNELS:
                     raise ValueError("claims more channels or samples a second than audio has")

@@ -52,6 +52,17 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
+def make_exact(device: torch.device) -> None:
+    """Lets an NVIDIA card compute float32 in float32, and the same twice, in the whole process.
+
+    By itself cuDNN rounds the inputs of float32 convolutions to ten bits (TF32), and may sum in
+    another order each time.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
+
+
 def half_type(device: torch.device) -> torch.dtype:
     """The 16-bit type of ``--model-half``: float16, but on a CPU bfloat16, which it is fast in."""
     return torch.bfloat16 if device.type == "cpu" else torch.float16

@@ -86,15 +86,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there was no memory: the device's, or the host's."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # The host's allocator says so in words only, in others on Windows, and so does Apple's.
-    words = ("DefaultCPUAllocator", "MPS backend out of memory")
+    # The host's allocator says so in words only, in others on Windows; so do Apple's, and the
+    # libraries of NVIDIA that allocate for themselves.
+    words = (
+        "DefaultCPUAllocator",
+        "MPS backend out of memory",
+        "CUDA error: out of memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+    )
     return isinstance(error, RuntimeError) and any(one in str(error) for one in words)
 
 
 def free_memory(device: torch.device) -> int | None:
     """Bytes that can still be had on a device; None where nobody knows."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch keeps of what it has freed is free.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     if device.type == "xpu":
         return int(torch.xpu.mem_get_info(device)[0])
     if device.type == "mps":

@@ -101,19 +101,20 @@ def read_tags(path: Path) -> dict[str, str]:
     """
     import av
 
-    from audiogen_core.audio_file import audio_stream
+    from audiogen_core.audio_file import audio_stream, open_source
 
     try:
         # Absolute, and nothing but files: no name and no playlist leads anywhere else.
-        with av.open(
-            str(path.absolute()),
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        ) as source:
+        with open_source(str(path.absolute()), "file") as source:
             found = {**audio_stream(source).metadata, **source.metadata}
     except (av.FFmpegError, ValueError):
         raise ValueError("is no audio file") from None
-    return {key.lower(): text for key, text in found.items()}
+    return {key.lower(): _readable(text) for key, text in found.items()}
+
+
+def _readable(text: str) -> str:
+    """The text with marks for what is not in UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def settings_in(tags: Mapping[str, str]) -> str | None:

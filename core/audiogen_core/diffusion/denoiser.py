@@ -25,7 +25,8 @@ class VDenoiser:
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The denoised latents; see `audiogen_core.interfaces.sampler.Denoiser`."""
-        level = sigma.view(-1, 1, 1).to(x.device)
+        # A single level stays where it is: sending it to a device would be waiting for it.
+        level = sigma if sigma.dim() == 0 else sigma.view(-1, 1, 1).to(x.device)
         variance = level**2 + 1
         velocity = self._velocity(x / variance**0.5, sigma.atan() / math.pi * 2)
         return x / variance - velocity * level / variance**0.5

@@ -73,11 +73,11 @@ class GuidedModel:
 
     def with_unconditional(self, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The guided velocity, and the unconditional one where guidance applies."""
-        times = t.to(x.device, torch.float32).expand(x.shape[0])
+        times = _times(t, x)
         applies = self._applies(t)
         # Where samples stand at different times, all go through both halves: whether another one
         # is inside the interval must not decide what a sample is computed with.
-        if self._both is None or not (applies.any() or t.numel() > 1):
+        if self._both is None or not (t.numel() > 1 or applies.any()):
             velocity = self._predict(x, times, self._conditional)
             return velocity, velocity
         both = self._predict(torch.cat([x, x]), torch.cat([times, times]), self._both)
@@ -105,6 +105,14 @@ class GuidedModel:
     def _predict(self, x: Tensor, t: Tensor, inputs: BackboneInputs) -> Tensor:
         velocity: Tensor = self._backbone(x.to(self._dtype), t.to(self._dtype), inputs)
         return velocity.float()
+
+
+def _times(t: Tensor, x: Tensor) -> Tensor:
+    """The time of each sample, ``[batch]`` in float32, beside ``x``."""
+    if t.dim() == 0 and t.device.type == "cpu":
+        # A value that is known here is filled in there, which need not wait for the device.
+        return torch.full(x.shape[:1], float(t), device=x.device)
+    return t.to(x.device, torch.float32).expand(x.shape[0])
 
 
 def _doubled(inputs: BackboneInputs, negative: Tensor | None) -> BackboneInputs:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-BrownianNoise = Callable[[Tensor, Tensor], Tensor]
+from audiogen_core.diffusion.brownian import BrownianPath, grain
 
-TREE_DIGITS = 6
-"""Of the times that torchsde tells from each other."""
+BrownianNoise = Callable[[Tensor, Tensor], Tensor]
 
 
 class NoiseSource:
@@ -59,29 +59,22 @@ class NoiseSource:
             A function of two noise levels that returns the path's increment between them,
             scaled to unit variance, ``[batch, channels, latents]``.
         """
-        import torchsde
-
         seeds = [
             int(torch.randint(0, 2**63 - 1, [], generator=one).item()) for one in self.generators
         ]
-        trees = [
-            torchsde.BrownianTree(
-                sigma_min, torch.zeros((1, *self._shape)), sigma_max, entropy=seed
-            )
-            for seed in seeds
-        ]
+        ends = float(sigma_min), float(sigma_max)
+        paths = [BrownianPath(*ends, (1, *self._shape), seed) for seed in seeds]
+        # Drawing is one core's work for each path, and else longer than a step of a fast device.
+        threads = ThreadPoolExecutor(min(len(paths), os.cpu_count() or 1))
 
         def increment(sigma: Tensor, sigma_next: Tensor) -> Tensor:
             low, high = torch.minimum(sigma, sigma_next), torch.maximum(sigma, sigma_next)
-            # To torchsde these are one time, between which its search would never end.
-            if round(float(low), TREE_DIGITS) == round(float(high), TREE_DIGITS):
-                return torch.zeros((len(trees), *self._shape), device=self._device)
+            # Nothing happens between levels that a path does not tell apart: not even 0 / 0.
+            if grain(float(low)) == grain(float(high)):
+                return torch.zeros((len(paths), *self._shape), device=self._device)
             # Going down in sigma is going back in the path's time.
             sign = -1.0 if sigma_next < sigma else 1.0
-            with warnings.catch_warnings():
-                # torchsde remarks on levels that rounding has moved out of its interval.
-                warnings.simplefilter("ignore")
-                paths = torch.cat([tree(low, high) for tree in trees])
-            return (paths * sign / (high - low).sqrt()).to(self._device)
+            drawn = threads.map(lambda path: path.increment(float(low), float(high)), paths)
+            return (torch.cat(list(drawn)) * sign / (high - low).sqrt()).to(self._device)
 
         return increment

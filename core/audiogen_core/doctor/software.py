@@ -21,7 +21,6 @@ PACKAGES = {
     "safetensors": "safetensors",
     "huggingface_hub": "huggingface_hub",
     "av": "av",
-    "torchsde": "torchsde",
     "pydantic": "pydantic",
     "pluggy": "pluggy",
     "PyYAML": "yaml",

@@ -42,7 +42,9 @@ def embed(
         if key in config.pre_encoded_keys:
             embeddings[key] = _load_embeddings(values, device)
         else:
-            embeddings[key] = conditioner(values, generators)
+            made = conditioner(values, generators)
+            # One that only reads what it is given may leave it where it has read it.
+            embeddings[key] = Embedding(made.tokens.to(device), made.mask.to(device))
     return embeddings
 
 

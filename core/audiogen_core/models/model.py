@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from audiogen_core.devices import make_exact
 from audiogen_core.errors import InputError
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner, Embedding
@@ -157,6 +158,7 @@ class Model:
             self.pretransform.decoder.prepare()
             if encodes:
                 self.pretransform.encoder = self.encoder
+        make_exact(device)
         self.device, self.dtype = device, dtype
 
     def _autoencoder_in_half(self, device: torch.device) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen_core.audio_file import audio_stream, unpacked
+from audiogen_core.audio_file import audio_stream, open_source, unpacked
 from audiogen_core.interfaces.encoder import FloatArray
 
 MAX_SAMPLES = 1 << 28
@@ -42,9 +42,7 @@ def read_sound(path: Path) -> Sound:
     blocks: list[FloatArray] = []
     count = 0
     # Absolute, so that no file name is taken for a protocol, and nothing but files.
-    with av.open(
-        str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="replace"
-    ) as source:
+    with open_source(str(path.absolute()), "file") as source:
         stream = audio_stream(source)
         rate = stream.codec_context.sample_rate
         resampler = av.AudioResampler(format="flt", layout=stream.layout, rate=rate)
