@@ -15,7 +15,7 @@ from audiogen_core.models.source import CONFIG_NAME, LocalSource, ModelSource
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationSection
 
-NAME = "audiogen-synth-8"
+NAME = "audiogen-synth-9"
 FOLDER = Path(__file__).parent
 
 SUGGESTED: Mapping[str, Any] = {
