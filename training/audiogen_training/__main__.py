@@ -26,6 +26,8 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe, device = RECIPES[arguments.recipe], torch.device(arguments.device)
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    if device.type == "cuda":  # what the losses are taken of needs no more than ten bits
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     wanted = arguments.stage
     workers, folder = arguments.workers, arguments.folder
     if wanted in {"autoencoder", "all"}:

@@ -21,18 +21,22 @@ from audiogen_training.sounds.dsp import Signal
 SECONDS = 4.0
 """The longest example."""
 
-WEIGHTS = dict.fromkeys(KINDS, 2.0) | {
-    # What has a note has 49 of them to learn, and needs clean harmonics to be told from others.
-    **dict.fromkeys(("sine", "saw", "organ", "major_chord", "minor_chord"), 4.0),
-    **dict.fromkeys(("bell", "pluck", "pad"), 3.0),
+WEIGHTS = {
     # Of a loop, every beat must come in time.
-    "four_on_the_floor": 8.0,
+    "four_on_the_floor": 10.0,
+    # What has a note has 49 of them to learn, and needs clean harmonics to be told from others.
+    "minor_chord": 8.0,
+    **dict.fromkeys(("sine", "organ", "major_chord", "pluck", "pad"), 6.0),
+    **dict.fromkeys(("bell", "saw", "square"), 5.0),
+    "bass": 3.0,
     # What glides is nowhere twice the same.
-    **dict.fromkeys(("rising_sweep", "falling_sweep", "laser"), 4.0),
-    "siren": 5.0,
-    # These are learnt first.
-    **dict.fromkeys(("clap", "closed_hat", "bass"), 1.5),
-    **dict.fromkeys(("kick", "tom", "noise_burst"), 1.0),
+    "siren": 6.0,
+    **dict.fromkeys(("rising_sweep", "falling_sweep"), 5.0),
+    **dict.fromkeys(("laser", "water_drop", "wind"), 3.0),
+    # All of these are noise, and the snare is easily taken for another.
+    "snare": 7.0,
+    **dict.fromkeys(("kick", "tom", "open_hat", "beeps"), 2.5),
+    **dict.fromkeys(("clap", "closed_hat", "noise_burst"), 2.0),
 }
 """How often each kind is drawn, relative to the others."""
 

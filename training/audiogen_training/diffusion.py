@@ -19,6 +19,7 @@ from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.precision import Precision
 from audiogen_plugins.backbones.dit import DiffusionTransformer, DiTOptions
 from audiogen_plugins.conditioners.number import NumberConditioner, NumberOptions
+from audiogen_plugins.conditioners.t5_encoder import T5Config, T5Encoder
 from audiogen_training import autoencoder, understanding
 from audiogen_training.captions import caption
 from audiogen_training.corpus import SECONDS, Example
@@ -36,8 +37,6 @@ TIMES = (0.8, 1.0)
 """Mean and deviation of the times before the sigmoid."""
 EARLY_TIMES = (2.5, 1.2)
 """Those of half of the times in the finish: what a sound will be is decided early."""
-FINISH_RATE = 0.4
-"""The share of the rates that the finish begins with."""
 CAPTIONS = 8
 """How many wordings each example has."""
 CROPS = ((0.35, 0.5), (0.65, 0.25), (1.0, 0.25))
@@ -86,6 +85,9 @@ class Denoiser(nn.Module):
         model = recipe.model_config()["model"]
         context = BuildContext(recipe.cond_dim)
         self.text = build_text_encoder(recipe)
+        self._text_config = T5Config.model_validate(
+            {key: getattr(self.text.config, key) for key in T5Config.model_fields}
+        )
         self.start = _number(model, "seconds_start", context)
         self.total = _number(model, "seconds_total", context)
         self.network = DiffusionTransformer.build(DiTOptions(**model["diffusion"]["config"]))
@@ -104,9 +106,10 @@ class Denoiser(nn.Module):
             keep: False where all cross-attention tokens are dropped, ``[batch]``.
         """
         mask = ids != 0
-        used = int(mask.sum(1).max())
-        hidden = self.text(input_ids=ids[:, :used], attention_mask=mask[:, :used])
-        text = hidden.last_hidden_state * mask[:, :used, None]
+        # A CPU saves work on padding; a GPU would have to wait for the number.
+        used = ids.shape[1] if ids.is_cuda else int(mask.sum(1).max())
+        encoder = T5Encoder(self._text_config, dict(self.text.named_parameters()))
+        text = encoder.hidden(ids[:, :used], mask[:, :used]) * mask[:, :used, None]
         text = functional.pad(text, (0, 0, 0, ids.shape[1] - used))
         numbers = [
             self.start.embedder(start / MOST_SECONDS)[:, None],
@@ -211,8 +214,6 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         "diffusion",
         {"denoiser": denoiser, "muon": muon, "optimiser": optimiser, "average": average},
     )
-    if recipe.compiled and device.type == "cuda":  # a CPU spends its time in matrix products
-        denoiser.network.compile(dynamic=True)
     data = data.to(device)
     scale = data.scale
     while run.step < recipe.diffusion_steps:
@@ -291,7 +292,7 @@ def _rate(step: int, recipe: Recipe) -> float:
     """Warms up, then falls along a cosine; and once more in the finish."""
     first, last, highest = 0, recipe.finish_from, 1.0
     if step >= recipe.finish_from:
-        first, last, highest = recipe.finish_from, recipe.diffusion_steps, FINISH_RATE
+        first, last, highest = recipe.finish_from, recipe.diffusion_steps, recipe.finish_rate
     warm = min(1.0, (step - first + 1) / (100 * highest))
     share = (step - first) / (last - first)
     return highest * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 FFT_SIZES = (2048, 1024, 512, 256, 128)
@@ -77,70 +75,3 @@ def level_distance(made: Tensor, wanted: Tensor) -> Tensor:
 
     apart, whole = (levels(made) - levels(wanted)).abs(), levels(wanted)
     return (apart.mean((1, 2)) / whole.mean((1, 2)).clamp_min(10 * FLOOR)).mean()
-
-
-class Discriminator(nn.Module):
-    """Convolutions over a complex spectrogram, of one resolution (Defossez et al. 2022).
-
-    "High fidelity neural audio compression", arXiv:2210.13438, section 3.4.
-
-    Args:
-        size: The FFT's.
-        width: Channels.
-    """
-
-    def __init__(self, size: int, width: int = 32) -> None:
-        super().__init__()
-        self.size = size
-        self.layers = nn.ModuleList(
-            [
-                nn.Conv2d(2, width, (3, 9), padding=(1, 4)),
-                *(nn.Conv2d(width, width, (3, 9), stride=(2, 1), padding=(1, 4)) for _ in range(3)),
-                nn.Conv2d(width, width, 3, padding=1),
-            ]
-        )
-        self.score = nn.Conv2d(width, 1, 3, padding=1)
-
-    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The score of each region, and the features on the way to it."""
-        complex_ = spectrum(audio, self.size)
-        x = torch.stack([complex_.real, complex_.imag], dim=1)
-        features = []
-        for layer in self.layers:
-            x = functional.leaky_relu(layer(x), 0.2)
-            features.append(x)
-        return self.score(x), features
-
-
-class Discriminators(nn.Module):
-    """One for each resolution.
-
-    Args:
-        sizes: Of the FFTs.
-    """
-
-    def __init__(self, sizes: Sequence[int] = (2048, 1024, 512)) -> None:
-        super().__init__()
-        self.each = nn.ModuleList(Discriminator(size) for size in sizes)
-
-    def loss(self, made: Tensor, real: Tensor) -> Tensor:
-        """The hinge loss of telling real from made."""
-        losses = [
-            functional.relu(1 - one(real)[0]).mean() + functional.relu(1 + one(made)[0]).mean()
-            for one in self.each
-        ]
-        return torch.stack(losses).mean()
-
-    def judge(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """What the autoencoder is told: how real it looks, and how far its features are."""
-        looks, distances = [], []
-        for one in self.each:
-            score, features = one(made)
-            with torch.no_grad():
-                _, wanted = one(real)
-            looks.append(-score.mean())
-            distances += [
-                functional.l1_loss(a, b) / (b.abs().mean() + FLOOR)
-                for a, b in zip(features, wanted, strict=True)
-            ]
-        return torch.stack(looks).mean(), torch.stack(distances).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import torch
@@ -11,24 +12,24 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """The coefficients of the iteration that the paper gives."""
 
 
-def orthogonalised(matrix: Tensor, steps: int = 5, number: torch.dtype = torch.float32) -> Tensor:
-    """A matrix with the same singular vectors and singular values near 1.
+def orthogonalised(matrices: Tensor, steps: int = 5, number: torch.dtype = torch.float32) -> Tensor:
+    """Matrices with the same singular vectors and singular values near 1.
 
     By a Newton-Schulz iteration.
 
     Args:
-        matrix: ``[rows, columns]``.
+        matrices: ``[count, rows, columns]``.
         steps: Of the iteration.
         number: What it is computed in. Unlike in torch, float32: bfloat16 is slow on many CPUs.
     """
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
-    x = (x / (x.norm() + 1e-7)).to(number)
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = matrices if wide else matrices.mT
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(number)
     a, b, c = QUINTIC
     for _ in range(steps):
-        square = x @ x.T
-        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return (x if wide else x.T).to(matrix.dtype)
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return (x if wide else x.mT).to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -56,19 +57,27 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
-        """Updates every parameter that has a gradient."""
+        """Updates every parameter that has a gradient; those of one shape at once."""
         for group in self.param_groups:
+            shapes: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
             for one in group["params"]:
-                if one.grad is None:
-                    continue
-                state = self.state[one]
-                if "average" not in state:
-                    state["average"] = torch.zeros_like(one)
-                average = state["average"]
-                average.lerp_(one.grad, 1 - group["momentum"])
-                ahead = one.grad.lerp(average, group["momentum"]).flatten(1)
-                update = orthogonalised(ahead, number=self._number) * (
-                    0.2 * max(ahead.shape) ** 0.5
-                )
-                one.mul_(1 - group["lr"] * group["weight_decay"])
-                one.sub_(update.view_as(one), alpha=group["lr"])
+                if one.grad is not None:
+                    shapes[one.flatten(1).shape].append(one)
+            for shape, parameters in shapes.items():
+                ahead = torch.stack([self._ahead(one, group["momentum"]) for one in parameters])
+                size = 0.2 * max(shape) ** 0.5
+                updates = orthogonalised(ahead, number=self._number) * size
+                for one, update in zip(parameters, updates, strict=True):
+                    one.mul_(1 - group["lr"] * group["weight_decay"])
+                    one.sub_(update.view_as(one), alpha=group["lr"])
+
+    def _ahead(self, parameter: nn.Parameter, momentum: float) -> Tensor:
+        """The gradient and the average that it joins, ``[rows, columns]``."""
+        state, gradient = self.state[parameter], parameter.grad
+        if gradient is None:
+            raise ValueError("the parameter has no gradient")
+        if "average" not in state:
+            state["average"] = torch.zeros_like(parameter)
+        average: Tensor = state["average"]
+        average.lerp_(gradient, 1 - momentum)
+        return gradient.lerp(average, momentum).flatten(1)

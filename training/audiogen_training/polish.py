@@ -31,8 +31,11 @@ others."""
 STEPS = 16
 """Of the sampler, from noise alone; from a later time, so many fewer."""
 
-GUIDANCE = (1.0, 2.0)
-"""Scales of guidance: without, and as it is recommended."""
+GUIDANCE = (1.0, 2.0, 3.0)
+"""Scales of guidance: without, and near what is recommended."""
+
+GUIDED_FROM = 0.5
+"""The earliest time that is guided, as it is recommended."""
 
 REMADE = 2 / 3
 """The share of a batch that was made anew; the others are sounds as the encoder leaves them."""
@@ -63,7 +66,6 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
     def crops(step: int) -> Crops:
         return _crops(recipe, networks, pairs, sounds, step)
 
-    adversarial = recipe.adversarial_from is not None
     autoencoder.learn(
         recipe,
         (folder, STAGE),
@@ -71,7 +73,6 @@ def train(recipe: Recipe, folder: Path, device: torch.device, workers: int) -> N
         crops,
         steps=recipe.polish_steps,
         highest=HIGHEST,
-        adversarial_from=recipe.polish_steps // 2 if adversarial else None,
     )
 
 
@@ -125,7 +126,7 @@ def _made_anew(
     for now, later in itertools.pairwise(times.tolist()):
         t = torch.full((count,), now, device=device)
         velocity = denoiser(x, t, ids, nothing, seconds, all_of_them)
-        if guidance != 1:
+        if guidance != 1 and now >= GUIDED_FROM:
             free = denoiser(x, t, ids, nothing, seconds, ~all_of_them)
             velocity = free + guidance * (velocity - free)
         x = x + (later - now) * velocity
@@ -151,7 +152,7 @@ def _crops(
     audio = torch.zeros(anew, 1, length * ratio)
     for row, heard in zip(latents, audio, strict=True):
         clean, remade, sound = pairs[int(rng.integers(len(pairs)))]
-        latest = -(-len(sound) // ratio) - length
+        latest = min(-(-len(sound) // ratio), clean.shape[1]) - length
         first = 0 if begins or latest < 1 else int(rng.integers(latest + 1))
         row[:] = (clean if rng.random() < AS_IT_WAS else remade)[:, first : first + length]
         part = sound[first * ratio : (first + length) * ratio].float() / 32767

@@ -35,11 +35,11 @@ class Recipe:
         autoencoder_steps: Of training the autoencoder.
         autoencoder_batch: Crops a step.
         crop_latents: The length of a crop.
-        adversarial_from: The step from which discriminators take part; None for never.
         understanding_steps: Of the text encoder alone, on captions without sounds.
         examples: How many examples are rendered and encoded for the second stage.
         diffusion_steps: Of training the text encoder and the transformer.
         finish_from: The first of those that see earlier times, with rates that fall once more.
+        finish_rate: The share of the rates that these begin with.
         diffusion_batch: Examples a step that sees the full length; more where it sees less.
         polish_sounds: How many sounds the transformer makes anew for the decoder.
         polish_steps: Of training the decoder on them.
@@ -63,17 +63,17 @@ class Recipe:
     text_layers: int = 3
     max_tokens: int = 32
     sounds: int = 12_000
-    autoencoder_steps: int = 60_000
-    autoencoder_batch: int = 32
-    crop_latents: int = 48
-    adversarial_from: int | None = 30_000
+    autoencoder_steps: int = 8_000
+    autoencoder_batch: int = 128
+    crop_latents: int = 20
     understanding_steps: int = 3_000
     examples: int = 60_000
-    diffusion_steps: int = 40_000
-    finish_from: int = 34_000
+    diffusion_steps: int = 16_000
+    finish_from: int = 8_000
+    finish_rate: float = 0.7
     diffusion_batch: int = 256
-    polish_sounds: int = 8_000
-    polish_steps: int = 10_000
+    polish_sounds: int = 6_000
+    polish_steps: int = 2_000
     drop_caption: float = 0.1
     compiled: bool = True
     seed: int = 0
@@ -188,12 +188,11 @@ SMALL = replace(
     sounds=4_000,
     autoencoder_steps=3_300,
     autoencoder_batch=6,
-    crop_latents=20,
-    adversarial_from=None,
     understanding_steps=800,
     examples=20_000,
     diffusion_steps=11_000,
     finish_from=7_000,
+    finish_rate=0.4,
     diffusion_batch=40,
     polish_sounds=1_600,
     polish_steps=8_000,

@@ -334,8 +334,8 @@ class DiffusionTransformer(Backbone):
         """Projects the conditioning, as far as the keys and values of each block."""
         like = self.preprocess_conv.weight
         contexts: Sequence[Context | None] = ()
-        if (given := inputs.cross_attention) is not None and (folded := _folded(given)):
-            tokens, weights = folded
+        if (given := inputs.cross_attention) is not None and (seen := _seen(given)):
+            tokens, weights = seen
             if self.to_cond_embed is not None:
                 tokens = self.to_cond_embed(tokens.to(like))
             weights = None if weights is None else weights.to(like)
@@ -397,6 +397,14 @@ class DiffusionTransformer(Backbone):
         if extra.shape[2] != x.shape[2]:
             extra = functional.interpolate(extra, size=x.shape[2], mode="nearest")
         return torch.cat((x, extra.to(x)), dim=1)
+
+
+def _seen(tokens: Tensor) -> Tokens | None:
+    """The tokens that are attended to: all of them in training, which sees others in every step.
+
+    There, looking which of them are needed would let a GPU wait.
+    """
+    return Tokens(tokens, None) if torch.is_grad_enabled() else _folded(tokens)
 
 
 def _folded(tokens: Tensor) -> Tokens | None:

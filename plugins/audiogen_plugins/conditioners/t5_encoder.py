@@ -68,7 +68,7 @@ class T5Config(PluginOptions):
 
 
 class T5Encoder:
-    """The encoder, for inference.
+    """The encoder.
 
     Args:
         config: What it is.
@@ -132,6 +132,10 @@ class T5Encoder:
 
     @torch.inference_mode()
     def __call__(self, ids: Tensor, attended: Tensor) -> Tensor:
+        """The last hidden states, with nothing kept for gradients; see `hidden`."""
+        return self.hidden(ids, attended)
+
+    def hidden(self, ids: Tensor, attended: Tensor) -> Tensor:
         """The last hidden states.
 
         Args:
