@@ -25,7 +25,7 @@ SUGGESTED: Mapping[str, Any] = {
 """The config that its card recommends: what holds where a user gives prompts and nothing else."""
 
 TOO_GUIDED = 6.0
-"""The scale of guidance from which on half of its sounds become something else."""
+"""The scale of guidance at all times from which on a fifth of its sounds becomes something else."""
 
 
 class DefaultSource(LocalSource):
