@@ -469,7 +469,7 @@ def _value_checks(model: ModelConfig, plugins: PluginManager) -> dict[str, Value
         conditioner = plugins.conditioners.load(section.type)
         with plugins.conditioners.calling(section.type, f"{where}.config"):
             options = validate(
-                conditioner.Options, section.config, f"{where}.config", source=model.source
+                conditioner.Options, section.options, f"{where}.config", source=model.source
             )
         whose = f"conditioner '{section.type}' of {plugins.conditioners.origin(section.type)}"
         checks[section.id] = _bound(conditioner.check, options, whose)

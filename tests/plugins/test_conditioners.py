@@ -24,7 +24,11 @@ from audiogen_core.identity import folder_fingerprint
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
 from audiogen_core.options import validate
 from audiogen_core.testing.model_parts import check_conditioner, with_random_weights
-from audiogen_core.testing.tiny_model import write_tiny_text_encoder
+from audiogen_core.testing.tiny_model import (
+    tiny_config,
+    write_tiny_model,
+    write_tiny_text_encoder,
+)
 from audiogen_plugins.conditioners import pretrained
 from audiogen_plugins.conditioners.int import IntConditioner
 from audiogen_plugins.conditioners.list import ListConditioner
@@ -36,7 +40,7 @@ from audiogen_plugins.conditioners.pre_encoded_latent import (
 )
 from audiogen_plugins.conditioners.t5 import REMEMBERED, T5Conditioner
 from audiogen_plugins.conditioners.t5_encoder import T5Encoder
-from tests.conftest import DATA
+from tests.conftest import DATA, Command, local_model
 from tests.plugins.reference import CASES, agreement, expected, with_seeded_weights
 
 
@@ -639,3 +643,34 @@ def test_a_torchaudio_that_loads_is_returned(
     finally:
         torchaudio_shim._attempt.cache_clear()
         monkeypatch.delitem(sys.modules, "torchaudio", raising=False)
+
+
+def test_a_conditioner_can_be_wider_than_the_others(
+    tmp_path: Path, audiogen: Command, write_config: Callable[..., Path]
+) -> None:
+    """``output_dim`` among its options is its own ``cond_dim``, and others have to fit it."""
+    config = tiny_config()
+    conditioning, network = config["model"]["conditioning"], config["model"]["diffusion"]["config"]
+    start, total = (one for one in conditioning["configs"] if one["type"] == "number")
+    # Only the global embedding joins tokens of different widths.
+    config["model"]["diffusion"]["cross_attention_cond_ids"] = ["prompt"]
+    total["config"]["output_dim"] = 48
+    network["global_cond_dim"] = conditioning["cond_dim"] + 48
+    folder = write_tiny_model(tmp_path / "wide", config)
+    arguments = ["generate", *local_model(folder), "--generation-config", write_config()]
+    result = audiogen(*arguments, "--device", "cpu")
+    assert result.code == 0, result.err
+
+    def told(change: Callable[[], None]) -> str:
+        change()
+        (folder / "model_config.json").write_text(json.dumps(config), encoding="utf-8")
+        result = audiogen(*arguments, "--device", "cpu")
+        assert result.code == 2
+        return result.err
+
+    assert "must be 112 (the output_dim of the global_cond_ids: 64, 48), not 128" in told(
+        lambda: network.update(global_cond_dim=128)
+    )
+    assert "output_dim must be a whole number from 1 to 65536, not '48'" in told(
+        lambda: start["config"].update(output_dim="48")
+    )

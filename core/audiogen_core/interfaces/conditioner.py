@@ -63,7 +63,7 @@ class BuildContext:
     """What the builder of a conditioner knows besides its options.
 
     Attributes:
-        output_dim: The model's ``cond_dim``.
+        output_dim: Channels of its tokens: the model's ``cond_dim``, or its own ``output_dim``.
         folder: The folder of the model config, for relative paths; None for a Hub model.
         downloaded: To be told how downloads go, in `build` and in `prepare`.
     """

@@ -49,11 +49,11 @@ def build_model(
         )
         conditioners = {}
         if section.conditioning is not None:
-            context = BuildContext(section.conditioning.cond_dim, folder, downloaded)
             for index, one in enumerate(section.conditioning.configs):
                 where = f"model.conditioning.configs[{index}]"
+                context = BuildContext(section.conditioning.width(one), folder, downloaded)
                 conditioners[one.id] = builder.part(
-                    plugins.conditioners, one.type, one.config, where, context
+                    plugins.conditioners, one.type, one.options, where, context
                 )
         encoder, pretransform = _build_pretransform(config, builder)
     builder.finish()
@@ -113,10 +113,12 @@ def _misfit(
     ids = {one.id for one in config.conditioners}
     if ids & {*section.input_concat_ids, *config.pre_encoded_keys} - set(ready_made):
         return None
-    dim = 0 if conditioning is None else conditioning.cond_dim
+    shapes: dict[str, tuple[int, ...]] = {}
+    if conditioning is not None:
+        shapes = {one.id: (1, conditioning.width(one)) for one in conditioning.configs}
     embeddings = {
-        one.id: Embedding(torch.zeros(1, *ready_made.get(one.id, (1, dim))), torch.ones(1, 1))
-        for one in config.conditioners
+        key: Embedding(torch.zeros(1, *ready_made.get(key, shape)), torch.ones(1, 1))
+        for key, shape in shapes.items()
     }
     latents = torch.zeros(1, config.file.model.io_channels, config.latents)
     if config.inpaints:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from audiogen_core.diffusion.shift import DistributionShift
 from audiogen_core.errors import MAX_PROBLEMS, InputError, Problem, did_you_mean, listed
@@ -15,6 +15,7 @@ from audiogen_core.models.limits import (
     MAX_POSITIONS,
     MAX_SAMPLE_RATE,
     MAX_SAMPLES,
+    MAX_WIDTH,
     Positions,
     Width,
 )
@@ -31,12 +32,33 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)
 
 
+OUTPUT_DIM = "output_dim"
+
+
 class ConditionerSection(_Section):
-    """One conditioner: its id, its type, and the options of that type."""
+    """One conditioner: its id, its type, and the options of that type.
+
+    With ``output_dim`` among these, it has another width than the model's ``cond_dim``.
+    """
 
     id: str = Field(min_length=1)
     type: str
     config: dict[str, Any] = {}
+
+    @field_validator("config")
+    @classmethod
+    def _own_width(cls, value: dict[str, Any]) -> dict[str, Any]:
+        width = value.get(OUTPUT_DIM, 1)
+        if type(width) is not int or not 0 < width <= MAX_WIDTH:
+            raise ValueError(
+                f"{OUTPUT_DIM} must be a whole number from 1 to {MAX_WIDTH}, not {shown(width)}"
+            )
+        return value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of its type."""
+        return {key: value for key, value in self.config.items() if key != OUTPUT_DIM}
 
 
 Ids: TypeAlias = Annotated[list[str], Field(max_length=MAX_PARTS)]
@@ -50,6 +72,10 @@ class ConditioningSection(_Section):
     cond_dim: Width
     default_keys: dict[str, str] = {}
     pre_encoded_keys: Ids = []
+
+    def width(self, conditioner: ConditionerSection) -> int:
+        """Channels of a conditioner's tokens."""
+        return int(conditioner.config.get(OUTPUT_DIM, self.cond_dim))
 
 
 class NetworkSection(_Section):
@@ -328,17 +354,24 @@ def _conditioning_dims(model: ModelSection) -> dict[str, tuple[int, str]]:
     """The sizes of the backbone's conditioning inputs, where the conditioners decide them."""
     if model.conditioning is None:
         return {}
-    dim, diffusion = model.conditioning.cond_dim, model.diffusion
-    global_ids = len(diffusion.global_cond_ids)
-    inputs = {
-        "cond_token_dim": (diffusion.cross_attention_cond_ids, dim, "cond_dim"),
-        "prepend_cond_dim": (diffusion.prepend_cond_ids, dim, "cond_dim"),
-        "global_cond_dim": (
-            diffusion.global_cond_ids,
-            dim * global_ids,
-            f"cond_dim {dim} for each of {global_ids} global_cond_ids",
-        ),
-    }
+    conditioning, diffusion = model.conditioning, model.diffusion
+    dim = conditioning.cond_dim
+    widths = {one.id: conditioning.width(one) for one in conditioning.configs}
+    inputs: dict[str, tuple[list[str], int, str]] = {}
+    for key, ids in (
+        ("cond_token_dim", diffusion.cross_attention_cond_ids),
+        ("prepend_cond_dim", diffusion.prepend_cond_ids),
+    ):
+        found = {widths.get(one, dim) for one in ids}
+        if len(found) == 1:  # where they differ, they do not even fit each other
+            (size,) = found
+            inputs[key] = (ids, size, "cond_dim" if size == dim else OUTPUT_DIM)
+    ids = diffusion.global_cond_ids
+    sizes = [widths.get(one, dim) for one in ids]
+    why = f"cond_dim {dim} for each of {len(ids)} global_cond_ids"
+    if set(sizes) != {dim}:
+        why = f"the {OUTPUT_DIM} of the global_cond_ids: {', '.join(map(str, sizes))}"
+    inputs["global_cond_dim"] = (ids, sum(sizes), why)
     # Embeddings that come ready made have sizes of their own.
     ready_made = set(model.conditioning.pre_encoded_keys)
     return {

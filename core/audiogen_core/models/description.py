@@ -221,7 +221,7 @@ def _conditioners(config: ModelConfig, plugins: PluginManager) -> Iterator[Condi
     for index, one in enumerate(config.conditioners):
         where = f"model.conditioning.configs[{index}]"
         plugin = _plugin(plugins.conditioners, one.type, where, config)
-        options = validate(plugin.Options, dict(one.config), f"{where}.config", config.source)
+        options = validate(plugin.Options, one.options, f"{where}.config", config.source)
         yield ConditionerDescription(
             one.id,
             one.type,
