@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from audiogen_core.errors import InputError, NotInstalledError, Problem
+from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.interfaces.naming import NamedJob, NamingStrategy
@@ -17,6 +21,7 @@ from audiogen_core.options import PluginOptions
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.registry import KINDS, SAMPLER, Kind, import_reference
 from audiogen_core.testing.contracts import check
+from audiogen_plugins.conditioners.number import NumberConditioner
 
 BUILT_INS = [
     pytest.param(registry.kind, one.name, id=f"{registry.kind.slug}: {one.name}")
@@ -259,3 +264,85 @@ def test_a_class_says_what_its_checks_need() -> None:
 
     with pytest.raises(AssertionError, match=r"Mood.contract_example must say .* need: good"):
         check("conditioner", Mood)
+
+
+class Forgetful(NumberConditioner):
+    """What it has foreseen, it embeds as something else."""
+
+    def foresee(self, values: Sequence[Any]) -> None:  # noqa: ARG002
+        """Changes everything."""
+        with torch.no_grad():
+            for weight in self.parameters():
+                weight.mul_(2)
+
+
+class Nameless(NumberConditioner):
+    """What it has loaded cannot be written down."""
+
+    def identity(self) -> dict[str, Any]:
+        """No JSON."""
+        return {"revision": object()}
+
+
+class Plain(Backbone):
+    """Adds the global embedding to every latent."""
+
+    NAME = "plain"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(3, 2))
+
+    @classmethod
+    def build(cls, options: PluginOptions) -> Self:  # noqa: ARG003
+        """Needs no options."""
+        return cls()
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Two samples that differ."""
+        pooled = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+        return {"options": {}, "channels": 3, "inputs": BackboneInputs(global_embedding=pooled)}
+
+    def forward(self, x: Tensor, t: Tensor, inputs: BackboneInputs) -> Tensor:  # noqa: ARG002
+        """The sum."""
+        pooled = inputs.global_embedding
+        return x if pooled is None else x + (pooled.to(x) @ self.weight.T)[:, :, None]
+
+
+def test_a_plain_backbone_passes() -> None:
+    """It looks at nothing but its inputs."""
+    check("backbone", Plain)
+
+
+class Hasty(Plain):
+    """What it computes once is not what it would compute."""
+
+    def prepared(self, inputs: BackboneInputs) -> BackboneInputs:
+        """Forgets the conditioning."""
+        return replace(inputs, global_embedding=None)
+
+
+class Choosy(Plain):
+    """Refuses all latents."""
+
+    def check(self, x: Tensor, inputs: BackboneInputs) -> None:  # noqa: ARG002
+        """Never content."""
+        raise ValueError("not these")
+
+
+@pytest.mark.parametrize(
+    ("kind", "plugin", "error", "message"),
+    [
+        ("conditioner", Forgetful, AssertionError, r"foresee\(\) changes what is embedded"),
+        ("conditioner", Nameless, TypeError, "not JSON serializable"),
+        ("backbone", Hasty, AssertionError, r"prepared\(\) computes once changes the prediction"),
+        ("backbone", Choosy, AssertionError, "check refuses what the network takes: not these"),
+    ],
+)
+def test_bad_parts_of_models_are_caught(
+    kind: str, plugin: type[Any], error: type[Exception], message: str
+) -> None:
+    """What the framework calls before and between the predictions counts, too."""
+    with pytest.raises(error, match=message):
+        check(kind, plugin)

@@ -18,8 +18,10 @@ raises `AssertionError` with what was promised and what was found.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -99,6 +101,8 @@ def check_conditioner(
 
     context = BuildContext(output_dim, folder)
     module = with_random_weights(lambda: plugin.build(settings, context))
+    module.prepare(torch.device("cpu"), torch.float32)
+    json.dumps(module.identity())
     embedding = _embed(module, good, range(len(good)))
     _check_embedding(embedding, len(good), output_dim)
     _assert_same(
@@ -111,6 +115,13 @@ def check_conditioner(
         what = f"the embedding of {value!r} depends on the other samples of the batch"
         _assert_same(embedding.tokens[index], alone.tokens[0], what)
         assert torch.equal(embedding.mask[index], alone.mask[0]), what
+    with suppress(Exception):  # it may raise anything: a value is embedded all the same
+        module.foresee(good)
+    _assert_same(
+        embedding.tokens,
+        _embed(module, good, range(len(good))).tokens,
+        "foresee() changes what is embedded",
+    )
 
     half = _embed(module.to(torch.bfloat16), good, range(len(good)))
     error = (half.tokens.float() - embedding.tokens).norm() / embedding.tokens.norm()
@@ -183,7 +194,17 @@ def check_backbone(
             part = slice(index, index + 1)
             alone = module(x[part], t[part], _sliced(inputs, part))
             _assert_same(out[part], alone, "a sample depends on the others of its batch")
+        once = module(x, t, module.prepared(inputs))
+        _assert_same(once, out, "what prepared() computes once changes the prediction")
 
+    cause = None
+    try:
+        module.check(x[:1], _sliced(inputs, slice(1)))
+    except ValueError as refusal:
+        cause = refusal
+    assert cause is None, f"check refuses what the network takes: {cause}"
+
+    with torch.inference_mode():
         half = module.to(torch.bfloat16)(x.bfloat16(), t.bfloat16(), inputs)
         error = (half.float() - out).norm() / out.norm()
         assert error < 0.1, f"in bfloat16, the prediction is off by {error:.0%}"
