@@ -75,9 +75,20 @@ class Autoencoder(ABC):
     @classmethod
     @abstractmethod
     def build_encoder(cls, options: Any) -> nn.Module:
-        """Makes the network from audio to what the bottleneck takes, without weights."""
+        """Makes the network from audio to what the bottleneck takes, without weights.
+
+        Where it has a method ``prepare``, that is called once after the weights are loaded, as
+        `AudioDecoder.prepare` is.
+        """
 
     @classmethod
     @abstractmethod
     def build_decoder(cls, options: Any) -> AudioDecoder:
         """Makes the network from latents to audio, without weights."""
+
+
+def prepared_encoder(encoder: nn.Module | None) -> nn.Module | None:
+    """An encoder whose weights are loaded, once it has folded what it can."""
+    if callable(prepare := getattr(encoder, "prepare", None)):
+        prepare()
+    return encoder

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder
+from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder, prepared_encoder
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.bottleneck import Bottleneck
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
@@ -252,7 +252,9 @@ def check_autoencoder(
         )
         assert torch.isfinite(decoded).all(), "decoded audio must be finite"
     decode.prepare()
+    prepared_encoder(encode)
     with torch.inference_mode():
+        _assert_same(encode(audio), encoded, "prepare() changes what is encoded")
         _assert_same(decode(latents), decoded, "prepare() changes what is decoded")
     check_tiling(decode, latent_channels)
 
