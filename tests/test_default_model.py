@@ -31,6 +31,8 @@ PROMPTS: Mapping[str, float] = {
     "a high square wave": 1.5,
     "a short bell": 3.0,
     "a long bell": 3.0,
+    "a house beat at 120 bpm": 4.0,
+    "four on the floor, 140 bpm": 4.0,
 }
 """What is asked for, and the lengths in seconds."""
 
@@ -122,6 +124,12 @@ def test_sweeps_go_where_they_should(sounds: dict[str, Signal]) -> None:
     """With the same seed, by the prompt alone."""
     assert measures.slope(sounds["rising sweep"]) > 0.5
     assert measures.slope(sounds["falling sweep"]) < -0.5
+
+
+def test_loops_keep_their_tempo(sounds: dict[str, Signal]) -> None:
+    """That which the prompt names, within 3 %."""
+    for prompt, tempo in ("a house beat at 120 bpm", 120), ("four on the floor, 140 bpm", 140):
+        assert measures.tempo(sounds[prompt]) == pytest.approx(tempo, rel=0.03)
 
 
 def test_words_order_sounds(sounds: dict[str, Signal]) -> None:
