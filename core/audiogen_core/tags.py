@@ -109,7 +109,7 @@ def read_tags(path: Path) -> dict[str, str]:
             found = {**audio_stream(source).metadata, **source.metadata}
     except (av.FFmpegError, ValueError):
         raise ValueError("is no audio file") from None
-    return {key.lower(): _readable(text) for key, text in found.items()}
+    return {_readable(key).lower(): _readable(text) for key, text in found.items()}
 
 
 def _readable(text: str) -> str:

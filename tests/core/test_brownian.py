@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import warnings
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +70,43 @@ def test_nothing_happens_in_no_time() -> None:
     path = BrownianPath(0.3, 500, SHAPE, 1)
     for first, last in ((1.0, 1.0), (1.0, 1.0000001), (600, 700), (0, 0.3)):
         assert torch.equal(path.increment(first, last), torch.zeros(SHAPE))
+
+
+@pytest.mark.parametrize("times", [(3.0, 1.0), (1.0, float("nan"))])
+def test_time_goes_on(times: tuple[float, float]) -> None:
+    """A path is not followed backwards."""
+    with pytest.raises(ValueError, match="from an earlier time to a later one"):
+        BrownianPath(0.3, 500, SHAPE, 1).increment(*times)
+
+
+def test_what_is_returned_can_be_changed() -> None:
+    """The path keeps its own numbers."""
+    path = BrownianPath(0.3, 500, SHAPE, 1)
+    whole = path.increment(0.3, 500)
+    kept = whole.clone()
+    whole.zero_()
+    assert torch.equal(path.increment(0.3, 500), kept)
+
+
+LATE = """
+import sys, threading, time
+from audiogen_core import Generator
+
+config, weights = (f"{sys.argv[1]}/{name}" for name in ("model_config.json", "model.safetensors"))
+generator = Generator.load(device="cpu", model_config=config, ckpt_path=weights)
+settings = {"generation.batch_size": 2}
+made = generator.generate("a", sampler="dpmpp-3m-sde", steps=100, seed=1, settings=settings)
+threading.Thread(target=lambda: print(len(list(made)), flush=True)).start()
+"""
+
+
+def test_the_main_thread_may_end_before(tiny_model: Path) -> None:
+    """Threads of a script outlive it, and then no pool takes work any more."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, tiny_model], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "2\n", done.stderr
 
 
 @pytest.mark.parametrize("seed", range(3))

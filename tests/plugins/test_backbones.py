@@ -113,6 +113,12 @@ def test_zero_tokens_are_left_out_with_the_same_result(attention: dict[str, Any]
                 torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
         nothing = model.prepared(BackboneInputs(tokens[[3]], pooled[[3]]))
         assert not getattr(nothing, "contexts", None)
+    # In training all are computed, which is nearly the same.
+    trained = model(x, t, BackboneInputs(tokens, pooled))
+    assert trained.requires_grad
+    with torch.inference_mode():
+        again = model(x, t, BackboneInputs(tokens, pooled))
+    torch.testing.assert_close(trained.detach(), again, atol=1e-5, rtol=1e-5)
 
 
 def test_patches_set_the_length_multiple() -> None:

@@ -18,6 +18,7 @@ from audiogen_training.corpus import example
 from audiogen_training.export import export
 from audiogen_training.initial import initialise
 from audiogen_training.lapped import rescale_latents, start_as_codec
+from audiogen_training.muon import Muon
 from audiogen_training.recipe import FULL, SMALL, TRIAL, Recipe
 from audiogen_training.sounds import SoundSpec, render
 from audiogen_training.state import Run
@@ -104,6 +105,47 @@ def _weights(path: Path) -> str:
     for name, tensor in sorted(content.items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
     return digest.hexdigest()
+
+
+def test_matrices_of_a_shape_are_updated_as_each_alone() -> None:
+    """Muon's updates are nearly orthogonal, and do not depend on what stands beside."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(6, 4), (4, 6), (6, 4), (4, 3, 2), (6, 4)]
+    starts = [torch.randn(shape, generator=generator) for shape in shapes]
+    gradients = [torch.randn(shape, generator=generator) for shape in shapes]
+
+    def stepped(rows: list[int]) -> list[torch.Tensor]:
+        parameters = [torch.nn.Parameter(starts[row].clone()) for row in rows]
+        optimiser = Muon(parameters, lr=0.1)
+        for _ in range(2):
+            for row, one in zip(rows, parameters, strict=True):
+                one.grad = gradients[row].clone()
+            optimiser.step()
+        return [one.detach() for one in parameters]
+
+    together = stepped(list(range(len(shapes))))
+    for row, found in enumerate(together):
+        torch.testing.assert_close(found, stepped([row])[0])
+        moved = (starts[row] - found).flatten(1) / (
+            2 * 0.1 * 0.2 * max(found.flatten(1).shape) ** 0.5
+        )
+        values = torch.linalg.svdvals(moved)
+        assert 0.6 < float(values.min()) <= float(values.max()) < 1.3
+
+
+def test_the_text_encoder_learns_as_the_librarys_does() -> None:
+    """What it makes, and the gradients of that, are those of the library of all language models."""
+    denoiser = diffusion.Denoiser(TRIAL)
+    ids = torch.tensor([[3, 4, 5, 1, 0, 0], [6, 1, 0, 0, 0, 0]])
+    theirs = denoiser.text(input_ids=ids, attention_mask=ids != 0).last_hidden_state
+    theirs.square().sum().backward()
+    wanted = {name: one.grad.clone() for name, one in denoiser.text.named_parameters()}
+    denoiser.text.zero_grad()
+    ours = denoiser.hidden(ids, ids != 0)
+    torch.testing.assert_close(ours[ids != 0], theirs[ids != 0], atol=1e-5, rtol=1e-4)
+    ours.square().sum().backward()
+    for name, one in denoiser.text.named_parameters():
+        torch.testing.assert_close(one.grad, wanted[name], atol=1e-4, rtol=1e-3)
 
 
 def test_rescaled_latents_decode_to_the_same() -> None:

@@ -108,8 +108,7 @@ class Denoiser(nn.Module):
         mask = ids != 0
         # A CPU saves work on padding; a GPU would have to wait for the number.
         used = ids.shape[1] if ids.is_cuda else int(mask.sum(1).max())
-        encoder = T5Encoder(self._text_config, dict(self.text.named_parameters()))
-        text = encoder.hidden(ids[:, :used], mask[:, :used]) * mask[:, :used, None]
+        text = self.hidden(ids[:, :used], mask[:, :used]) * mask[:, :used, None]
         text = functional.pad(text, (0, 0, 0, ids.shape[1] - used))
         numbers = [
             self.start.embedder(start / MOST_SECONDS)[:, None],
@@ -122,6 +121,14 @@ class Denoiser(nn.Module):
         )
         velocity: Tensor = self.network(x, t, inputs)
         return velocity
+
+    def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """What the text encoder makes of tokens, ``[batch, tokens, cond_dim]``.
+
+        By the code that generates with it: the library's lets a GPU wait.
+        """
+        encoder = T5Encoder(self._text_config, dict(self.text.named_parameters()))
+        return encoder.hidden(ids, mask)
 
 
 def _number(model: dict[str, Any], key: str, context: BuildContext) -> NumberConditioner:

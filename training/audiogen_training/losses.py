@@ -1,4 +1,4 @@
-"""What the autoencoder is trained on: spectra at several resolutions, and discriminators."""
+"""What the autoencoder is trained on: spectra at several resolutions."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Recipe:
         polish_sounds: How many sounds the transformer makes anew for the decoder.
         polish_steps: Of training the decoder on them.
         drop_caption: How often a caption is left out, for guidance.
-        compiled: Whether the networks run compiled, which needs a C++ compiler.
+        compiled: Whether a CPU runs the decoder compiled, which needs a C++ compiler.
         seed: Of everything that is drawn.
     """
 

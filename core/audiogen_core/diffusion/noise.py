@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 
 import torch
@@ -65,16 +65,25 @@ class NoiseSource:
         ends = float(sigma_min), float(sigma_max)
         paths = [BrownianPath(*ends, (1, *self._shape), seed) for seed in seeds]
         # Drawing is one core's work for each path, and else longer than a step of a fast device.
-        threads = ThreadPoolExecutor(min(len(paths), os.cpu_count() or 1))
+        count = min(len(paths), torch.get_num_threads())
+        threads = ThreadPoolExecutor(count) if count > 1 else None
 
         def increment(sigma: Tensor, sigma_next: Tensor) -> Tensor:
-            low, high = torch.minimum(sigma, sigma_next), torch.maximum(sigma, sigma_next)
+            low, high = float(min(sigma, sigma_next)), float(max(sigma, sigma_next))
             # Nothing happens between levels that a path does not tell apart: not even 0 / 0.
-            if grain(float(low)) == grain(float(high)):
+            if grain(low) == grain(high):
                 return torch.zeros((len(paths), *self._shape), device=self._device)
             # Going down in sigma is going back in the path's time.
             sign = -1.0 if sigma_next < sigma else 1.0
-            drawn = threads.map(lambda path: path.increment(float(low), float(high)), paths)
-            return (torch.cat(list(drawn)) * sign / (high - low).sqrt()).to(self._device)
+
+            def draw(path: BrownianPath) -> Tensor:
+                return path.increment(low, high)
+
+            drawn: Iterable[Tensor] = map(draw, paths)
+            if threads is not None:
+                with suppress(RuntimeError):  # when the interpreter ends, no thread takes work
+                    drawn = threads.map(draw, paths)
+            spread = (torch.maximum(sigma, sigma_next) - torch.minimum(sigma, sigma_next)).sqrt()
+            return (torch.cat(list(drawn)) * sign / spread).to(self._device)
 
         return increment

@@ -36,6 +36,13 @@ from torch import Tensor, nn
 from audiogen_core.options import PluginOptions
 
 
+class AudioEncoder(nn.Module, ABC):
+    """A network from audio to what the bottleneck takes that makes something of its weights."""
+
+    def prepare(self) -> None:
+        """Called once before audio is encoded: the place to fold or fuse the weights."""
+
+
 class AudioDecoder(nn.Module, ABC):
     """The network from latents to audio.
 
@@ -77,18 +84,10 @@ class Autoencoder(ABC):
     def build_encoder(cls, options: Any) -> nn.Module:
         """Makes the network from audio to what the bottleneck takes, without weights.
 
-        Where it has a method ``prepare``, that is called once after the weights are loaded, as
-        `AudioDecoder.prepare` is.
+        Any module; an `AudioEncoder` is told when its weights are there.
         """
 
     @classmethod
     @abstractmethod
     def build_decoder(cls, options: Any) -> AudioDecoder:
         """Makes the network from latents to audio, without weights."""
-
-
-def prepared_encoder(encoder: nn.Module | None) -> nn.Module | None:
-    """An encoder whose weights are loaded, once it has folded what it can."""
-    if callable(prepare := getattr(encoder, "prepare", None)):
-        prepare()
-    return encoder

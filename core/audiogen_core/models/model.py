@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from audiogen_core.devices import make_exact
 from audiogen_core.errors import InputError
-from audiogen_core.interfaces.autoencoder import prepared_encoder
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner, Embedding
 from audiogen_core.models import checkpoint as checkpoints
@@ -158,7 +157,7 @@ class Model:
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
             if encodes:
-                self.pretransform.encoder = prepared_encoder(self.encoder)
+                self.pretransform.encoder = self.encoder
         make_exact(device)
         self.device, self.dtype = device, dtype
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from audiogen_core.interfaces.autoencoder import AudioDecoder
+from audiogen_core.interfaces.autoencoder import AudioDecoder, AudioEncoder
 from audiogen_core.interfaces.bottleneck import Bottleneck
 from audiogen_core.tiles import in_tiles
 
@@ -35,6 +35,7 @@ class Pretransform(nn.Module):
         super().__init__()
         self.decoder = decoder
         self.encoder: nn.Module | None = None
+        self._encoder_prepared = False
         self.bottleneck = bottleneck
         self.scale = scale
         self.iterate_batch = iterate_batch
@@ -53,6 +54,9 @@ class Pretransform(nn.Module):
         """
         if self.encoder is None:
             raise RuntimeError("the encoder is not loaded")
+        if not self._encoder_prepared and isinstance(self.encoder, AudioEncoder):
+            self.encoder.prepare()  # not before it is needed: it takes time and memory
+            self._encoder_prepared = True
         dtype = _type_of(self.encoder)
         parts = []
         for one, generator in zip(audio, generators, strict=True):

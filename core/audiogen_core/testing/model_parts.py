@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder, prepared_encoder
+from audiogen_core.interfaces.autoencoder import AudioDecoder, AudioEncoder, Autoencoder
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.bottleneck import Bottleneck
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
@@ -41,18 +41,23 @@ TOLERANCE = 1e-4
 """How far two results may lie apart that differ by float32 rounding, relative to the largest."""
 
 
-def with_random_weights(build: Callable[[], ModuleT], seed: int = 0) -> ModuleT:
+def with_random_weights(
+    build: Callable[[], ModuleT], seed: int = 0, before: Callable[[ModuleT], object] | None = None
+) -> ModuleT:
     """Builds a module without weights, as the framework does, and loads random ones.
 
     Args:
         build: Makes the module.
         seed: Of the random weights.
+        before: Is called with the module before they are loaded.
 
     Returns:
         The module, in evaluation mode.
     """
     with torch.device("meta"):
         module = build()
+    if before is not None:
+        before(module)
     generator = torch.Generator().manual_seed(seed)
     state = {
         name: _random(tuple(tensor.shape), generator)
@@ -90,7 +95,7 @@ def check_conditioner(
         options: What the config of a model would hold.
         good: At least two values that it has to accept.
         bad: Values that it has to refuse.
-        output_dim: The model's ``cond_dim``.
+        output_dim: Channels of its tokens.
         folder: The model config's folder.
     """
     settings = validate(plugin.Options, dict(options))
@@ -100,9 +105,13 @@ def check_conditioner(
         _check_refused(plugin, value, settings)
 
     context = BuildContext(output_dim, folder)
-    module = with_random_weights(lambda: plugin.build(settings, context))
-    module.prepare(torch.device("cpu"), torch.float32)
-    json.dumps(module.identity())
+    module = with_random_weights(
+        lambda: plugin.build(settings, context),
+        before=lambda one: one.prepare(torch.device("cpu"), torch.float32),
+    )
+    identity = module.identity()
+    same = json.loads(json.dumps(identity, allow_nan=False))
+    assert same == identity, f"identity() changes in JSON: {identity!r} becomes {same!r}"
     embedding = _embed(module, good, range(len(good)))
     _check_embedding(embedding, len(good), output_dim)
     _assert_same(
@@ -252,7 +261,8 @@ def check_autoencoder(
         )
         assert torch.isfinite(decoded).all(), "decoded audio must be finite"
     decode.prepare()
-    prepared_encoder(encode)
+    if isinstance(encode, AudioEncoder):
+        encode.prepare()
     with torch.inference_mode():
         _assert_same(encode(audio), encoded, "prepare() changes what is encoded")
         _assert_same(decode(latents), decoded, "prepare() changes what is decoded")

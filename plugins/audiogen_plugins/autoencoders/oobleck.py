@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from audiogen_core.interfaces.autoencoder import AudioDecoder, Autoencoder
+from audiogen_core.interfaces.autoencoder import AudioDecoder, AudioEncoder, Autoencoder
 from audiogen_core.models.limits import MAX_WIDTH, Width
 from audiogen_core.options import PluginOptions
 from audiogen_core.tiles import in_tiles, in_tiles_down
@@ -134,7 +134,7 @@ class Oobleck(Autoencoder):
         )
 
 
-class OobleckEncoder(nn.Module):
+class OobleckEncoder(AudioEncoder):
     """From audio to what the bottleneck takes.
 
     Args:
@@ -175,7 +175,7 @@ class OobleckEncoder(nn.Module):
         return out[:, :, 0].contiguous()
 
     def prepare(self) -> None:
-        """Folds the weight norms, once the weights are loaded."""
+        """Folds the weight norms."""
         fold_weight_norm(self)
 
 
