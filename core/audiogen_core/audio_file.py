@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -90,6 +91,8 @@ def audio_blocks(path: Path, sample_rate: int, channels: int) -> Generator[Float
             yield cast("FloatArray", one.to_ndarray())
     for one in resampler.resample(None):
         yield cast("FloatArray", one.to_ndarray())
+    del resampler
+    free_graphs()
 
 
 def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) -> FloatArray:
@@ -117,6 +120,7 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
         length += block.shape[1]
         if length >= wanted:
             break
+    free_graphs()
     if not parts:
         raise ValueError("holds no audio")
     audio = _mixed(np.concatenate(parts, axis=1)[:, :wanted], channels)
@@ -142,6 +146,15 @@ def _decoded(path: Path) -> Generator[tuple[FloatArray, int], None, None]:
         converter = converter or av.AudioResampler("flt", frame.layout, frame.sample_rate)
         for one in converter.resample(frame):
             yield unpacked(one), one.sample_rate
+
+
+def free_graphs() -> None:
+    """Frees FFmpeg's filters that nobody refers to any more, with their threads and buffers.
+
+    From its version 19 on, PyAV's graphs refer to themselves, and the collector sees only how few
+    objects they are: dozens of them would stay, each with a thread for every processor.
+    """
+    gc.collect(1)
 
 
 def audio_stream(source: av.container.InputContainer) -> av.AudioStream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,16 @@ def test_loudness_is_reached(lufs: float, amplitude: float) -> None:
     made, notes = run("loudness", sine(amplitude), lufs=lufs)
     assert measure(made, RATE).loudness == pytest.approx(lufs, abs=0.05)
     assert not notes
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are not listed here")
+def test_filters_do_not_stay() -> None:
+    """Nor their threads, of which FFmpeg starts one for every processor."""
+    measure(sine(0.5), RATE)
+    before = len(list(Path("/proc/self/task").iterdir()))
+    for _ in range(10):
+        measure(sine(0.5), RATE)
+    assert len(list(Path("/proc/self/task").iterdir())) <= before
 
 
 def test_loudness_stops_at_the_true_peak() -> None:

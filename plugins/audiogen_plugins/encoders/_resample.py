@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from audiogen_core.audio_file import free_graphs
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_plugins.encoders import _av
 
@@ -58,5 +59,7 @@ def resampled(audio: FloatArray, sample_rate: int, target: int) -> FloatArray:
                 pieces.append(cast("AudioFrame", sink.pull()).to_ndarray())
         except av.BlockingIOError:
             pass  # it wants more
+    del graph, source, resampler, as_floats, sink
+    free_graphs()
     samples = max(1, round(audio.shape[1] * target / sample_rate))
     return np.ascontiguousarray(np.concatenate(pieces, axis=1)[:, :samples], np.float32)

@@ -45,7 +45,7 @@ class Fade(PostProcessor):
         if self.options.curve == "linear":
             return place
         if self.options.curve == "cosine":
-            cosine: FloatArray = (1 - np.cos(np.pi * place)) / 2
+            cosine: FloatArray = np.float32(0.5) * (1 - np.cos(np.pi * place))
             return cosine
         floor = np.float32(10 ** (-FLOOR / 20))
         return (floor ** (1 - place) - floor) / (1 - floor)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from audiogen_core.audio_file import free_graphs
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.options import PluginOptions
@@ -104,6 +105,7 @@ def integrated(audio: FloatArray, sample_rate: int) -> float | None:
         None where nothing was loud and long enough.
     """
     loudness = float(_ebur128(audio, sample_rate, "").get("lavfi.r128.I", GATE))
+    free_graphs()
     return loudness if loudness > GATE else None
 
 

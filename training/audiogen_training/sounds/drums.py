@@ -30,7 +30,8 @@ def kick(rng: np.random.Generator, *, duration: float, brightness: float) -> Sig
     hz = rest * (1 + fall * np.exp(-t / 0.025))
     # Saturating before the envelope leaves the decay as it is.
     drive = 0.3 + 4.5 * brightness**2
-    body: Signal = np.tanh(np.float32(drive) * sine(glide(hz))) / np.float32(np.tanh(drive))
+    bent: Signal = np.tanh(np.float32(drive) * sine(glide(hz)))
+    body: Signal = bent / np.float32(np.tanh(drive))
     click = noise(rng, len(t), 900 + 2600 * brightness, 0.7) * decay(t, 0.01 + 0.04 * brightness)
     return ramp(t, 0.001) * (
         body * decay(t, duration) + np.float32(0.03 + 0.5 * brightness**2) * click

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen_core.audio_file import audio_stream, open_source, unpacked
+from audiogen_core.audio_file import audio_stream, free_graphs, open_source, unpacked
 from audiogen_core.interfaces.encoder import FloatArray
 
 MAX_SAMPLES = 1 << 28
@@ -53,6 +53,8 @@ def read_sound(path: Path) -> Sound:
                 if count > MAX_SAMPLES:
                     raise ValueError(f"holds more than {MAX_SAMPLES} samples")
                 blocks.append(block)
+        del resampler
+    free_graphs()
     if not count:
         raise ValueError("holds no audio")
     audio = np.concatenate(blocks, axis=1)
