@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,19 @@ def test_loudness_is_reached(lufs: float, amplitude: float) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are not listed here")
 def test_filters_do_not_stay() -> None:
     """Nor their threads, of which FFmpeg starts one for every processor."""
+
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
     measure(sine(0.5), RATE)
-    before = len(list(Path("/proc/self/task").iterdir()))
-    for _ in range(10):
-        measure(sine(0.5), RATE)
-    assert len(list(Path("/proc/self/task").iterdir())) <= before
+    before = threads()
+    gc.disable()  # so that none goes by chance
+    try:
+        for _ in range(10):
+            measure(sine(0.5), RATE)
+        assert threads() <= before
+    finally:
+        gc.enable()
 
 
 def test_loudness_stops_at_the_true_peak() -> None:
