@@ -207,7 +207,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     for path in paths:
         if path.name != HIDDEN:
             try:
-                found[path.name] = path.read_bytes()
+                # Folders that a check makes for a moment can be left, too.
+                found[path.name] = b"" if path.is_dir() else path.read_bytes()
             except FileNotFoundError:
                 continue
     return found

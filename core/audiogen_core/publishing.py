@@ -59,8 +59,7 @@ class Draft:
     """
 
     def __init__(self, folder: Path, write: Callable[[Path], None]) -> None:
-        name = f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
-        self.path = folder / name
+        self.path = folder / _temporary_name()
         # O_EXCL follows no planted link; the mode leaves the permissions to the user's umask.
         os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
@@ -92,6 +91,11 @@ class Draft:
         self.path.unlink(missing_ok=True)
 
 
+def _temporary_name() -> str:
+    """A new one, which tells whose it is."""
+    return f"{_TEMPORARY_PREFIX}{this_worker()}-{secrets.token_hex(8)}{_TEMPORARY_ENDING}"
+
+
 def remove_temporaries(folder: Path, is_dead: Callable[[str], bool]) -> None:
     """Removes what processes that were killed have left half written.
 
@@ -101,7 +105,11 @@ def remove_temporaries(folder: Path, is_dead: Callable[[str], bool]) -> None:
     """
     for path in folder.glob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_ENDING}"):
         name = path.name.removeprefix(_TEMPORARY_PREFIX).removesuffix(_TEMPORARY_ENDING)
-        if is_dead(name.rpartition("-")[0]):
+        if not is_dead(name.rpartition("-")[0]):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)  # it was to show that a folder can be made
+        else:
             path.unlink(missing_ok=True)
 
 
@@ -148,7 +156,7 @@ def check_output_folder(folder: Path) -> None:
             place = place.parent
         if not place.is_dir():
             raise _refused(f"{_named(folder)} cannot be made: {_named(place)} is not a folder")
-        probe = place / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+        probe = place / _temporary_name()
         probe.mkdir()
         try:
             (probe / folder.relative_to(place)).mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 
 from audiogen_core import publishing
 from audiogen_core.errors import UsageError
-from audiogen_core.publishing import check_output_folder, publish
+from audiogen_core.publishing import check_output_folder, publish, remove_temporaries
 from audiogen_core.runfolder.workers import this_worker
 
 
@@ -179,3 +179,12 @@ def test_output_folder_without_permission(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(UsageError, match=r"cannot be written: Permission denied$"):
         check_output_folder(tmp_path / "out")
+
+
+def test_what_a_killed_run_has_left_goes(tmp_path: Path) -> None:
+    """Half a file, and the folder by which it tried whether it can make one."""
+    for worker in ("dead", "alive"):
+        (tmp_path / f".audiogen-{worker}-0.part").write_bytes(b"half")
+        (tmp_path / f".audiogen-{worker}-1.part" / "a").mkdir(parents=True)
+    remove_temporaries(tmp_path, lambda worker: worker == "dead")
+    assert names(tmp_path) == [".audiogen-alive-0.part", ".audiogen-alive-1.part"]
