@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+from audiogen_core.devices import make_exact
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.strict_json import read_json
@@ -207,6 +208,7 @@ def main() -> None:
     arguments = parser.parse_args()
     report: dict[str, Any] = {"card": torch.cuda.get_device_name(), "torch": torch.__version__}
     rows: list[dict[str, Any]] = []
+    make_exact(GPU)
     with torch.inference_mode():
         report["rates"] = rates = card()
         print(report, flush=True)

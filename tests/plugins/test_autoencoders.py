@@ -318,3 +318,22 @@ def test_networks_without_weights_code_and_bottlenecks_see_their_own_type() -> N
     assert (latents.dtype, latents.numel()) == (torch.float32, 8)
     pieces = audio.reshape(1, 2, 4).mT
     assert torch.equal(pretransform.decode(pieces), audio)
+
+
+def test_an_encoder_is_folded_once_and_not_before_it_is_needed() -> None:
+    """It takes time and memory, and most runs encode nothing."""
+    encoder = with_seeded_weights(lambda: encoder_of({})).requires_grad_(requires_grad=False)
+    decoder = with_seeded_weights(
+        lambda: Oobleck.build_decoder(validate(Oobleck.DecoderOptions, SHARED))
+    )
+    pretransform = Pretransform(decoder=decoder)
+    pretransform.encoder = encoder
+    convolutions = [one for one in encoder.modules() if isinstance(one, NormedConv)]
+    assert all(one.weight_g is not None for one in convolutions)
+    audio = seeded("audio", (1, 2, 64))
+    with torch.inference_mode():
+        wanted = encoder(audio)
+    for _ in range(2):
+        found = pretransform.encode(audio, [torch.Generator()])
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+        assert all(one.weight_g is None for one in convolutions)

@@ -116,6 +116,12 @@ def test_zero_tokens_are_left_out_with_the_same_result(attention: dict[str, Any]
     # In training all are computed, which is nearly the same.
     trained = model(x, t, BackboneInputs(tokens, pooled))
     assert trained.requires_grad
+    counts = []
+    for learning in (True, False):
+        with torch.inference_mode(not learning):
+            (context, *_) = model.prepared(BackboneInputs(tokens[:2], pooled[:2])).contexts
+            counts.append(context.values.shape[2])
+    assert counts == [9, 6]
     with torch.inference_mode():
         again = model(x, t, BackboneInputs(tokens, pooled))
     torch.testing.assert_close(trained.detach(), again, atol=1e-5, rtol=1e-5)

@@ -27,7 +27,8 @@ WEIGHTS = {
     # What has a note has 49 of them to learn, and needs clean harmonics to be told from others.
     "minor_chord": 8.0,
     **dict.fromkeys(("sine", "organ", "major_chord", "pluck", "pad"), 6.0),
-    **dict.fromkeys(("bell", "saw", "square"), 5.0),
+    "bell": 5.0,
+    **dict.fromkeys(("saw", "square"), 4.0),
     "bass": 3.0,
     # What glides is nowhere twice the same.
     "siren": 6.0,
