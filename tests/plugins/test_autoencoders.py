@@ -323,9 +323,7 @@ def test_networks_without_weights_code_and_bottlenecks_see_their_own_type() -> N
 def test_an_encoder_is_folded_once_and_not_before_it_is_needed() -> None:
     """It takes time and memory, and most runs encode nothing."""
     encoder = with_seeded_weights(lambda: encoder_of({})).requires_grad_(requires_grad=False)
-    decoder = with_seeded_weights(
-        lambda: Oobleck.build_decoder(validate(Oobleck.DecoderOptions, SHARED))
-    )
+    decoder = with_seeded_weights(lambda: decoder_of({}))
     pretransform = Pretransform(decoder=decoder)
     pretransform.encoder = encoder
     convolutions = [one for one in encoder.modules() if isinstance(one, NormedConv)]
