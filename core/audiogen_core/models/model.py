@@ -18,6 +18,7 @@ from audiogen_core.interfaces.conditioner import Conditioner, Embedding
 from audiogen_core.models import checkpoint as checkpoints
 from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens, value_for
 from audiogen_core.models.config import ModelConfig
+from audiogen_core.models.linear import make_fast
 from audiogen_core.models.pretransform import Pretransform
 from audiogen_core.models.quantize import quantize
 
@@ -154,6 +155,7 @@ class Model:
                 dtypes={key.removeprefix(AUTOENCODER): dtypes[key] for key in own},
                 unused=unused,
             )
+        make_fast(self.backbone)
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
             if encodes:

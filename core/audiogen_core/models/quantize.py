@@ -15,9 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiogen_core.errors import UsageError
-
-SMALLEST = 2**14
-"""Layers with fewer weights cost no time worth saving."""
+from audiogen_core.models.linear import linear_layers
 
 
 def check_quantization(device: torch.device, dtype: torch.dtype) -> None:
@@ -47,11 +45,8 @@ def quantize(module: nn.Module) -> None:
         module: On the CPU, with float32 weights; or on the meta device, to be rounded tensor by
             tensor while they are loaded.
     """
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            # Subclasses may compute something else.
-            if type(child) is nn.Linear and child.weight.numel() >= SMALLEST:
-                setattr(parent, name, QuantizedLinear(child))
+    for parent, name, child in linear_layers(module):
+        setattr(parent, name, QuantizedLinear(child))
 
 
 class QuantizedLinear(nn.Linear):

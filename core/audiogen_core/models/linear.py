@@ -1,0 +1,60 @@
+"""Float32 linear layers by oneDNN, which comes with PyTorch: on CPUs, the faster matrix products.
+
+PyTorch itself asks MKL for products in float32. They are sums in another order, and as exact.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SMALLEST = 2**14
+"""Layers with fewer weights cost no time worth saving."""
+
+
+def linear_layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
+    """The linear layers of a module that are worth replacing, with their parents and names."""
+    return [
+        (parent, name, child)
+        for parent in module.modules()
+        for name, child in parent.named_children()
+        # Subclasses may compute something else.
+        if type(child) is nn.Linear and child.weight.numel() >= SMALLEST
+    ]
+
+
+def make_fast(module: nn.Module) -> None:
+    """Lets oneDNN multiply in the linear layers of a module, where torch has it.
+
+    Args:
+        module: Its weights stay what and where they are. Others than float32 on a CPU are
+            multiplied as before.
+    """
+    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        for parent, name, child in linear_layers(module):
+            setattr(parent, name, FastLinear(child))
+
+
+class FastLinear(nn.Linear):
+    """A linear layer whose float32 products on a CPU are oneDNN's.
+
+    Args:
+        linear: The layer that it replaces, whose parameters it takes.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        biased = linear.bias is not None
+        super().__init__(linear.in_features, linear.out_features, biased, device="meta")
+        self.weight, self.bias = linear.weight, linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., in]`` to ``[..., out]``."""
+        ours = self.weight.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32
+        # oneDNN's product has no derivative.
+        if not ours or (torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)):
+            return functional.linear(x, self.weight, self.bias)
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001
+            x, self.weight, self.bias, "none", [], ""
+        )
+        return product
