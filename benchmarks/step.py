@@ -8,6 +8,7 @@ reading its weights at the rate at which memory is copied. Both rates are measur
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections import defaultdict
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.memory import keep_freed
+from audiogen_core.models.linear import make_fast
 from audiogen_core.strict_json import read_json
 from audiogen_plugins.backbones.dit import DiffusionTransformer, DiTOptions
 
@@ -29,11 +32,13 @@ PROMPT_TOKENS = 12
 
 PRODUCTS = "matrix products"
 ATTENTION = "attention"
+LINEAR = "mkldnn::_linear_pointwise"
 KINDS = {
     "aten::addmm": PRODUCTS,
     "aten::mm": PRODUCTS,
     "aten::bmm": PRODUCTS,
     "aten::mkldnn_convolution": PRODUCTS,
+    LINEAR: PRODUCTS,
     "aten::_scaled_dot_product_flash_attention_for_cpu": ATTENTION,
     "aten::native_layer_norm": "norms",
     "aten::silu": "gates",
@@ -86,9 +91,10 @@ def median_of(call: Callable[[], Any], rounds: int) -> float:
 def machine() -> tuple[float, float]:
     """FLOP a second in a large matrix product, and bytes a second read and written by a copy."""
     side, count = 2048, 1 << 26
-    a, b, product = (torch.randn(side, side) for _ in range(3))
+    a, layer = torch.randn(side, side), nn.Sequential(nn.Linear(side, side, bias=False))
+    make_fast(layer)
     source, target = torch.ones(count), torch.ones(count)
-    products = 2 * side**3 / median_of(lambda: torch.mm(a, b, out=product), 9)
+    products = 2 * side**3 / median_of(lambda: layer(a), 9)
     return products, 2 * 4 * count / median_of(lambda: target.copy_(source), 9)
 
 
@@ -102,6 +108,8 @@ def shares(step: Callable[[], Any]) -> tuple[dict[str, float], float]:
         seconds[KINDS.get(one.key, "the rest")] += one.self_cpu_time_total / 1e6
         if KINDS.get(one.key) == PRODUCTS:
             flop += one.flops
+        if one.key == LINEAR:
+            flop += 2 * one.count * math.prod(one.input_shapes[0]) * one.input_shapes[1][0]
         if KINDS.get(one.key) == ATTENTION:
             rows, heads, length, dim = one.input_shapes[0]
             flop += 4 * one.count * rows * heads * length * one.input_shapes[1][2] * dim
@@ -118,6 +126,7 @@ def main() -> None:
     keep_freed()
     with torch.inference_mode():
         network, latents, width = network_of(arguments.model)
+        make_fast(network)
         step = step_of(network, latents, width, 1 + arguments.guided)
         flop_rate, byte_rate = machine()
         taken = median_of(step, arguments.rounds)

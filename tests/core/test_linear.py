@@ -47,7 +47,7 @@ def test_the_products_are_those_of_float64(
 
 
 def test_a_network_has_the_same_names_and_can_still_be_trained() -> None:
-    """oneDNN itself knows no derivatives."""
+    """Though oneDNN's product has no derivative."""
     network = nn.Sequential(nn.Linear(128, 256), nn.GELU(), nn.Linear(256, 128), nn.Linear(4, 4))
     names = list(network.state_dict())
     make_fast(network)
