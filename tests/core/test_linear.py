@@ -7,7 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
+from audiogen_core.generator import Generator
 from audiogen_core.models.linear import FastLinear, make_fast
 
 
@@ -63,6 +65,27 @@ def test_other_layers_stay_what_they_are() -> None:
     network = nn.Sequential(Halved(256, 256))
     make_fast(network)
     assert type(network[0]) is Halved
+
+
+def test_what_others_have_hooked_to_a_layer_stays() -> None:
+    """Such as a weight that is made anew from its parts at each call."""
+    network = nn.Sequential(nn.Linear(128, 128))
+    network[0].register_forward_pre_hook(lambda _, given: (given[0] * 2,))
+    network[0].register_forward_hook(lambda _, __, made: made + 1)
+    x = torch.randn(3, 128)
+    with torch.inference_mode():
+        wanted = network(x)
+        make_fast(network)
+        assert isinstance(network[0], FastLinear)
+        torch.testing.assert_close(network(x), wanted)
+
+
+def test_a_loaded_model_multiplies_by_onednn() -> None:
+    """Where a CPU computes in float32, as the profiler sees it."""
+    generator = Generator.load(device="cpu", dtype="float32")
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        list(generator.generate("a bell", steps=1, seconds=1))
+    assert any("_linear_pointwise" in one.key for one in seen.key_averages())
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
