@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -112,7 +113,10 @@ class Workshop:
                 self._prepare(config)
                 if before is not None:
                     before()
-                code = self._command(config, options)
+                try:
+                    code = self._command(config, options)
+                except BaseException:
+                    traceback.print_exc(file=log)
         finally:
             os._exit(code)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -61,19 +61,17 @@ def held_stop() -> Iterator[None]:
 
     Without it, a file could stand without its metadata, or without anybody having been told.
     """
-    held: list[tuple[Callable[[int, FrameType | None], Any], int, FrameType | None]] = []
-    before: dict[int, Any] = {}
+    held: list[tuple[int, FrameType | None]] = []
 
     def hold(number: int, frame: FrameType | None) -> None:
         _let_the_next_one_kill()
-        held.append((before[number], number, frame))
+        held.append((number, frame))
 
     with _handling(hold, unless=None, restore=True) as replaced:
-        before.update(replaced)
         yield
     if held:
-        handler, number, frame = held[0]
-        handler(number, frame)
+        number, frame = held[0]
+        replaced[number](number, frame)
 
 
 def _let_the_next_one_kill() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,25 @@ def test_who_calls_it_keeps_the_signals() -> None:
     with pytest.raises(KeyboardInterrupt), held_stop():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is ours
+
+
+def test_a_signal_that_comes_as_they_are_taken_over_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There is no moment at which a signal is neither raised nor held."""
+    install, done = signal.signal, []
+
+    def installed(number: int, handler: Any) -> Any:
+        before = install(number, handler)
+        if not done:
+            done.append("signalled")
+            signal.raise_signal(signal.SIGINT)
+        return before
+
+    monkeypatch.setattr(signal, "signal", installed)
+    with pytest.raises(KeyboardInterrupt), held_stop():
+        done.append("finished")
+    assert done == ["signalled", "finished"]
 
 
 def ends(name: str, how: str) -> list[dict[str, object]]:
