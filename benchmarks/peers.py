@@ -8,8 +8,7 @@ All have the same random weights' shapes, steps and length, and take turns. Each
 own: `ready` is the time from its start to its first step, `step` and `decode` are for one prompt,
 and `cpu` is what the whole command took of the processor, whatever else ran beside it. With several
 prompts this project makes batches, and the peers one sample after the other. What is shown is the
-median of each, and the ratio of this project's to the peer's, with the least and the greatest of
-the rounds.
+median of each, and its ratio to the first peer's, with the least and the greatest of the rounds.
 """
 
 from __future__ import annotations
@@ -54,6 +53,13 @@ REFERENCE_ALONE = (
 DIFFUSERS = (
     TORCH, "diffusers>=0.35", "transformers>=4.50,<5", "accelerate", "torchsde", "numpy", "scipy",
 )  # fmt: skip
+OURS: dict[str, tuple[str, ...]] = {
+    "ours": (),
+    "bfloat16": ("--dtype", "bfloat16"),
+    "int8": ("--quantize", "int8"),
+}
+"""Our command with these options; by itself it computes in float32, as the peers do."""
+
 PROMPTS = (
     "a relaxing jazz piece with piano",
     "heavy rain on a tin roof",
@@ -121,12 +127,11 @@ def make_models(folder: Path, model: str) -> None:
 
 def measure(folder: Path, model: str, side: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """Runs one side once, in a process of its own."""
-    python = {
-        "ours": Path(sys.executable),
-        "reference": folder / "env-reference" / "bin" / "python",
-        "diffusers": folder / "env-diffusers" / "bin" / "python",
-    }[side]
+    python = folder / f"env-{side}" / "bin" / "python"
     worker = WORKERS / ("diffusers_pipeline.py" if side == "diffusers" else f"{side}.py")
+    if side in OURS:
+        python, worker = Path(sys.executable), WORKERS / "ours.py"
+        wanted = {**wanted, "options": [*wanted["options"], *OURS[side]]}
     out = folder / "out" / side
     shutil.rmtree(out, ignore_errors=True)
     started = time.time()
@@ -174,18 +179,20 @@ def run(
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
-    """The medians and ratios as lines of Markdown."""
-    peers = [side for side in results if side != "ours"]
-    heads = ["", "ours", *(f"{peer} | ratio" for peer in peers)]
-    lines = [" | ".join(["", *heads, ""]).strip(), "| --- " * (2 + 2 * len(peers)) + "|"]
+    """The medians, and their ratios to the first peer's, as lines of Markdown."""
+    peer = next((side for side in results if side not in OURS), None)
+    lines = ["| | " + " | ".join(results) + " |", "| --- " * (1 + len(results)) + "|"]
     for key in results["ours"][0]:
-        cells = [key, f"{_median(results['ours'], key):.2f}"]
-        for peer in peers:
-            rounds = zip(results["ours"], results[peer], strict=False)
-            ratios = sorted(a[key] / b[key] for a, b in rounds)
-            whole = _median(results["ours"], key) / _median(results[peer], key)
-            spread = f" ({ratios[0]:.2f}-{ratios[-1]:.2f})" if len(ratios) > 1 else ""
-            cells += [f"{_median(results[peer], key):.2f}", f"{whole:.2f}{spread}"]
+        cells = [key]
+        for side, rounds in results.items():
+            cell = f"{_median(rounds, key):.2f}"
+            if peer not in (None, side):
+                pairs = zip(rounds, results[peer], strict=True)
+                ratios = sorted(one[key] / other[key] for one, other in pairs)
+                whole = _median(rounds, key) / _median(results[peer], key)
+                spread = f", {ratios[0]:.2f}-{ratios[-1]:.2f}" if len(ratios) > 1 else ""
+                cell += f" ({whole:.2f}{spread})"
+            cells.append(cell)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -201,7 +208,13 @@ TITLES = {
     "decode": "decoding, s",
     "peak_gib": "peak memory, GiB",
 }
-COLOURS = {"ours": "#0b6e8a", "reference": "#b9b9b9", "diffusers": "#d9c9a3"}
+COLOURS = {
+    "ours": "#0b6e8a",
+    "bfloat16": "#4f9db3",
+    "int8": "#93c4d1",
+    "reference": "#b9b9b9",
+    "diffusers": "#d9c9a3",
+}
 
 
 def plot(folder: Path) -> None:
@@ -253,6 +266,13 @@ def main() -> None:
         choices=["reference", "diffusers"],
         help="beside whom; nobody without a name, all by default",
     )
+    parser.add_argument(
+        "--types",
+        nargs="*",
+        choices=["bfloat16", "int8"],
+        default=[],
+        help="in which this project is measured, too",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prompts", type=int, nargs="+", default=[1], help="one run for each")
     parser.add_argument("--steps", type=int)
@@ -276,7 +296,7 @@ def main() -> None:
     wanted["options"] = ["--device", arguments.device, *arguments.options]
     wanted["options"] += ["--model-half"] if arguments.half else []
     every = ["reference", "diffusers"] if model == "open" else ["reference"]
-    sides = ["ours", *(every if arguments.peers is None else arguments.peers)]
+    sides = ["ours", *arguments.types, *(every if arguments.peers is None else arguments.peers)]
     for prompts in arguments.prompts:
         wanted["prompts"] = [f"{PROMPTS[one % len(PROMPTS)]} {one}" for one in range(prompts)]
         run(folder, model, sides, wanted, arguments.rounds)
