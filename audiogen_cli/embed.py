@@ -30,7 +30,7 @@ class Row:
 
 
 def embed(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Audio of any format.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Audio of any format.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")],
     embedder: Annotated[
         str, typer.Option(metavar="NAME", help="What makes the embeddings.")
@@ -57,8 +57,8 @@ def embed(
     """Make .npy audio prompts from audio files, for models that take such embeddings.
 
     The paths of the written files go to standard output, everything else to standard error. Exit
-    codes: 0 all written or there already, 1 nothing could be written any more, 2 wrong usage, 3
-    some files failed.
+    codes: 0 all written or there already, 1 the model cannot be had or nothing could be written
+    any more, 2 wrong usage, 3 some files failed.
     """
     # Not at the top, for the sake of --help.
     from audiogen_core.embedding import targets

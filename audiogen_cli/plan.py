@@ -41,8 +41,8 @@ def plan_of(generate: Callable[..., None]) -> Callable[..., None]:
     plan.__doc__ = """Show what generate would make with the same options, and make nothing.
 
     How many outputs, which of them stand already, in how many batches, under which names, how much
-    disk they fill and, with --measure, how long it takes. Exit codes: 0 it would start, 2 it would
-    refuse.
+    disk they fill and, with --measure, how long it takes. Exit codes: 0 it would start, 1 the model
+    cannot be had, 2 it would refuse, 130 interrupted.
     """
     return plan
 

@@ -33,8 +33,9 @@ def config_page(plugins: PluginManager) -> str:
 # Keys of a config
 
 Every key of a generation config with what it may hold. [The command's page](../generate.md) says
-what they mean together, and [another](../config.md) how to write and check a config. A plugin is
-named by its name, or by an object with its `name` and [its options](plugins.md).
+what they mean together, and [another](../config.md) how to write and check a config. A plugin of
+`output` is named by its name, or by an object with its `name` and [its options](plugins.md); the
+options of a sampler and of an input source stand beside `sampler_type` and `type`.
 """
     for name, model in SECTIONS.items():
         text += f"\n## `{name}`\n\n{' '.join((model.__doc__ or '').split())}\n\n"
@@ -87,7 +88,10 @@ def _options(rows: list[OptionHelp], kinds: Mapping[str, Kind]) -> str:
     lines = []
     for row in rows:
         kind = kinds.get(row.name)
-        of_type = row.type if kind is None else f"[{kind.name}]({link_to(kind)})"
+        of_type = row.type
+        if kind is not None:
+            many = "list of " if kind.key.endswith("[]") else ""
+            of_type = f"{many}[{kind.name}]({link_to(kind)})"
         default = row.default if row.default == "required" else code(row.default)
         lines.append([code(row.name), of_type, default, row.allowed, row.description])
     head = ["Key", "Type", "Default", "Allowed", "Meaning"]

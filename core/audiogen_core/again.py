@@ -16,7 +16,7 @@ from audiogen_core.config import TRIM, GenerationConfig, GenerationSection, pars
 from audiogen_core.default_model import DefaultSource
 from audiogen_core.devices import choose_device, type_of
 from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
-from audiogen_core.identity import without_places
+from audiogen_core.identity import digest, without_places
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interrupts import raise_if_stopped
 from audiogen_core.jobs import Job, form_of
@@ -220,7 +220,7 @@ def _default_chain(plugins: PluginManager, *, cut: bool) -> list[dict[str, Any]]
 def make_again(
     repeats: Sequence[Repeat], plugins: PluginManager, observers: Sequence[Observer]
 ) -> Outcome:
-    """Makes files again, one after the other; a model that several need is loaded once.
+    """Makes files again, model after model, each of which is loaded once, and one at a time.
 
     Args:
         repeats: The files.
@@ -230,14 +230,18 @@ def make_again(
     Raises:
         AudiogenError: The first model cannot be had: nothing was written.
     """
-    left = [one for one in repeats if one.prepared.left]
+    left = _by_model([one for one in repeats if one.prepared.left])
     every = _OneRun(observers, plugins, [one.job for one in left])
     whole = Outcome(len(repeats), there_before=len(repeats) - len(left))
     loaded: Prepared | None = None
     try:
         for repeat in left:
             try:
-                loaded = _loaded(repeat.prepared, loaded, every)
+                if loaded is not None and _serves(loaded, repeat.prepared):
+                    loaded = replace(repeat.prepared, model=loaded.model)
+                else:
+                    loaded = None  # two models need not fit the memory
+                    loaded = _loaded(repeat.prepared, every)
                 _add(whole, _made(loaded, every))
             except (KeyboardInterrupt, AudiogenError) as error:
                 if not every.has_started:
@@ -303,14 +307,32 @@ class _OneRun(Observers):
         super().run_ended(outcome)
 
 
-def _loaded(prepared: Prepared, before: Prepared | None, observer: Observer) -> Prepared:
-    """A run with its model loaded: the one before's, where it is the same."""
+def _by_model(repeats: Sequence[Repeat]) -> list[Repeat]:
+    """Those that need the same model one after the other, first who needs all of it."""
+    places: dict[str, int] = {}
+    for one in repeats:
+        places.setdefault(_model_of(one.prepared), len(places))
+    return sorted(
+        repeats,
+        key=lambda one: (places[_model_of(one.prepared)], not one.prepared.plan.encodes),
+    )
 
-    def needed(run: Prepared) -> tuple[object, ...]:
-        return run.identity, run.request.device, run.plan.encodes
 
-    if before is not None and needed(before) == needed(prepared):
-        return replace(prepared, model=before.model)
+def _model_of(run: Prepared) -> str:
+    """What tells its model, and where it computes, from others."""
+    return digest([run.identity, str(run.request.device)])
+
+
+def _serves(loaded: Prepared, run: Prepared) -> bool:
+    """Whether a run can have the model that was loaded for another."""
+    same = _model_of(loaded) == _model_of(run)
+    return same and (loaded.plan.encodes or not run.plan.encodes)
+
+
+def _loaded(prepared: Prepared, observer: Observer) -> Prepared:
+    """A run with a model of its own, loaded: it goes when the next run does not need it."""
+    own = prepared.request.wanted.build(prepared.plugins, observer)
+    prepared = replace(prepared, model=own)
     try:
         prepared.load(observer)
     except Exception:

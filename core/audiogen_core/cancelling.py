@@ -1,4 +1,4 @@
-"""Ending a run from another thread: at the next step of its sampler."""
+"""Ending a run from another thread: at the next step of its sampler, or where it waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ class CancelledError(KeyboardInterrupt):
 
 
 class Cancelling(Observer):
-    """Raises `CancelledError` before each batch and after each step once an event is set.
+    """Raises `CancelledError` once an event is set.
+
+    It looks before each batch, after each step, and while other runs make all that is left.
 
     Args:
         event: The event.
@@ -34,6 +36,10 @@ class Cancelling(Observer):
     def step(self, done: int, total: int | None) -> None:
         """Looks at the event."""
         del done, total
+        self._look()
+
+    def waiting(self) -> None:
+        """Looks at the event."""
         self._look()
 
     def _look(self) -> None:

@@ -78,7 +78,7 @@ class GenerationSection(PluginOptions):
         [0, 1],
         min_length=2,
         max_length=2,
-        description="Noise levels between which guidance is applied.",
+        description="Where guidance is applied: 0 is no noise, 1 nothing but noise.",
     )
     scale_phi: Number = Field(0.0, ge=0, le=1, description="Strength of guidance rescaling.")
     init_noise_level: Number | None = Field(
@@ -477,7 +477,8 @@ def _observers(
         if getattr(output, key) and name not in {one.NAME for one in built}:
             switched = _from_name(registry, name, f"output.{key}", checks)
             built += [] if switched is None else [switched]
-    if output.manifest is not None and MANIFEST not in {one.NAME for one in built}:
+    listed = {getattr(one.options, "format", None) for one in built if one.NAME == MANIFEST}
+    if output.manifest is not None and output.manifest not in listed:
         manifest: dict[str, Any] = {"name": MANIFEST, "format": output.manifest}
         listing = _from_name(registry, manifest, "output.manifest", checks)
         built += [] if listing is None else [listing]

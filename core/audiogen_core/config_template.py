@@ -21,8 +21,8 @@ UNBROKEN = "\u00a0"
 STARTING_VALUES: Mapping[str, Any] = {
     "input.type": "config",
     "input.samples": [
-        {"prompt": "drum loop with a heavy kick, 120 bpm"},
-        {"prompt": "soft pluck melody", "seconds_total": 4},
+        {"prompt": "house beat at 120 bpm"},
+        {"prompt": "plucked guitar playing A3", "seconds_total": 4},
     ],
 }
 """What stands in the template where there is no default."""

@@ -67,11 +67,14 @@ def held_stop() -> Iterator[None]:
         _let_the_next_one_kill()
         held.append((number, frame))
 
-    with _handling(hold, unless=None, restore=True) as replaced:
-        yield
-    if held:
-        number, frame = held[0]
-        replaced[number](number, frame)
+    replaced: dict[int, Any] = {}
+    try:
+        with _handling(hold, unless=None, restore=True) as replaced:
+            yield
+    finally:
+        if held:  # also where the block has failed: whoever asked to stop is not forgotten
+            number, frame = held[0]
+            replaced[number](number, frame)
 
 
 def _let_the_next_one_kill() -> None:
@@ -99,8 +102,10 @@ def _handling(handler: Any, unless: Any, *, restore: bool = False) -> Iterator[d
         if (callable(one) and not isinstance(one, signal.Handlers))
         or (unless is not None and one not in (unless, None))
     }
-    for number in replaced:
-        signal.signal(number, handler)
+    for number, one in replaced.items():
+        # Unless a signal has come meanwhile: the next one is to kill.
+        if signal.getsignal(number) is one:
+            signal.signal(number, handler)
     try:
         yield replaced
     finally:

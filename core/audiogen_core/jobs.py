@@ -218,7 +218,11 @@ class _Samples:
         self._own = frozenset(own)
         self._of_samples = [*self._known, *own]
         used = {*checks, *model.default_keys.values()}
-        needs = {"audio_prompt": "audio_prompt", "negative_prompt": "prompt"}
+        needs = {
+            "prompt": "prompt",
+            "audio_prompt": "audio_prompt",
+            "negative_prompt": "prompt",
+        }
         self._useless = frozenset(key for key, id_ in needs.items() if id_ not in used)
         self._ignored: set[str] = set()
         self._cut_rate = model.sample_rate if config.trims else None
@@ -229,7 +233,7 @@ class _Samples:
         # What holds for all samples is checked once, and files are not opened for each of them.
         self._good_defaults: set[tuple[ValueCheck, str]] = set()
         self._file_keys = _file_keys(model, plugins)
-        self._good_files: set[tuple[ValueCheck, str]] = set()
+        self._good_files: dict[tuple[ValueCheck, str], None] = {}  # in the order of their coming
         found = {
             key: _documented_problem(key, value, self._cut_rate)
             for key, value in config.conditioning_defaults.items()
@@ -271,7 +275,7 @@ class _Samples:
         values = {**self._config.conditioning_defaults, **given}
         unknown = self._check_keys(given, sample.where, self._of_samples, sample.key_places)
         self._check_values(sample.where, given, values, misspelt | unknown)
-        self._ignored.update(key for key in self._useless if given.get(key) is not None)
+        self._ignored.update(key for key in self._useless if given.get(key) not in (None, ""))
         settings = self._settings_of(sample.where, own, values) if usable else None
         if self._problems or settings is None:
             return None
@@ -415,8 +419,10 @@ class _Samples:
         else:
             if is_default:
                 self._good_defaults.add((check, key))
-            if file is not None and len(self._good_files) < MAX_MET:
-                self._good_files.add(file)
+            if file is not None:
+                if len(self._good_files) >= MAX_MET:
+                    del self._good_files[next(iter(self._good_files))]
+                self._good_files[file] = None
 
     def _refuses(self, where: str, key: str, value: Any) -> bool:
         """Whether a value cannot be used whatever the model's conditioners are."""

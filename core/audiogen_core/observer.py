@@ -68,6 +68,10 @@ class Observers(Observer):
         """Tells all."""
         self._tell(lambda one: one.step(done, total))
 
+    def waiting(self) -> None:
+        """Tells all."""
+        self._tell(lambda one: one.waiting())
+
     def sample_done(self, output: Output) -> None:
         """Tells those first whom the output needs.
 

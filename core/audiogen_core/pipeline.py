@@ -83,14 +83,20 @@ def make_outputs(
         AudiogenError: The model cannot be had: nothing was written.
     """
     executor = executor or Local()
-    with closing(Writer()) as writer:
-        try:
-            told = Observers([writer, observer], prepared.plugins)
-            with prepared.plugins.executors.calling(executor.NAME, "--executor"):
-                executor.start(prepared, told)
-            outcome = _made(prepared, observer, executor, writer)
-        finally:
-            executor.stop()
+    outcome: Outcome | None = None
+    try:
+        with closing(Writer()) as writer:
+            try:
+                told = Observers([writer, observer], prepared.plugins)
+                with prepared.plugins.executors.calling(executor.NAME, "--executor"):
+                    executor.start(prepared, told)
+                outcome = _made(prepared, observer, executor, writer)
+            finally:
+                executor.stop()
+    except KeyboardInterrupt:
+        if outcome is None:
+            raise
+        outcome.interrupted = True  # while workers end, which takes some of them seconds
     try:
         _end(outcome, observer)
     except KeyboardInterrupt:

@@ -74,7 +74,10 @@ def _type(field: Mapping[str, Any], defs: Mapping[str, Any]) -> str:
         return " or ".join(_type(_resolved(one, defs), defs) for one in field["anyOf"])
     name = _TYPES.get(field.get("type", ""), "anything")
     if name == "list" and "items" in field:
-        return f"list of {_type(_resolved(field['items'], defs), defs)}s"
+        inner = _type(_resolved(field["items"], defs), defs)
+        if inner in {"whole number", "number", "string", "object"}:
+            return f"list of {inner}s"
+        return f"list of {inner if inner == 'anything' else f'({inner})'}"
     return name
 
 

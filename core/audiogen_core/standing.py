@@ -79,13 +79,13 @@ class Standing:
         if audio is None and metadata is None:
             return State.FREE
         written_down = self._folder.record(f"{job.stem}{self._extension}")
-        described = None if metadata is None else self._described(metadata, written_down)
+        size = (0 if audio is None else self._storage.size(audio)) or 0
+        described = None if metadata is None else self._described(metadata, written_down, size)
         if metadata is not None and (described is None or described.identity != job.identity):
             return State.FOREIGN
         record = written_down or described
         if record is None or record.identity != job.identity:
             return State.FOREIGN
-        size = (0 if audio is None else self._storage.size(audio)) or 0
         if record.size is not None and size > record.size:
             # What has grown is no remainder: somebody has put something else there.
             return State.FOREIGN
@@ -97,9 +97,10 @@ class Standing:
         name = f"{stem}{ending}"
         return name if name in self._names else self._likes.get(same_name(name))
 
-    def _described(self, name: str, written_down: Record | None) -> Record | None:
+    def _described(self, name: str, written_down: Record | None, size: int) -> Record | None:
         """What a metadata file says of its output; None where it is no such file."""
-        if self._storage.COSTLY and written_down is not None and written_down.size is not None:
+        # Audio of another size is not what this machine wrote down.
+        if self._storage.COSTLY and written_down is not None and written_down.size == size:
             return written_down
         content = self._storage.metadata(name)
         try:

@@ -10,6 +10,7 @@ from audiogen_core.batching import Batch, make_batches
 from audiogen_core.compact import Indexes
 from audiogen_core.identity import digest
 from audiogen_core.interfaces.executor import Executor
+from audiogen_core.interrupts import held_stop
 from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
@@ -77,21 +78,26 @@ class WorkList:
             mine = [job for job in jobs if job.index in self._left]
             if not mine:
                 continue
-            claims = [claim_name(job) for job in mine]
-            if not self._folder.claims.claim(claims):
-                self._elsewhere.append(number)
-                continue
-            wanted: frozenset[int] = frozenset()
-            try:
-                self._see_what_was_done(mine)
-                wanted = frozenset(job.index for job in mine if job.index in self._left)
-            finally:
-                self._held[wanted] = claims
-                if not wanted:
-                    self._release(wanted)
+            with held_stop():  # a claim that nobody knows of would be waited for without end
+                if not self._folder.claims.claim([claim_name(job) for job in mine]):
+                    self._elsewhere.append(number)
+                    continue
+                wanted = self._still_wanted(mine)
             if wanted:
                 return Batch(jobs, wanted)
         return None
+
+    def _still_wanted(self, claimed: list[Job]) -> frozenset[int]:
+        """Which of the outputs that were just claimed are to be made, and stay held."""
+        wanted: frozenset[int] = frozenset()
+        try:
+            self._see_what_was_done(claimed)
+            wanted = frozenset(job.index for job in claimed if job.index in self._left)
+        finally:
+            self._held[wanted] = [claim_name(job) for job in claimed]
+            if not wanted:
+                self._release(wanted)
+        return wanted
 
     def _numbers(self) -> Iterator[int]:
         """Batches that were not looked at yet, and then once more those that others held."""
@@ -113,7 +119,8 @@ class WorkList:
             self._release(wanted)
 
     def _release(self, wanted: frozenset[int]) -> None:
-        self._folder.claims.release(self._held.pop(wanted))
+        with held_stop():
+            self._folder.claims.release(self._held.pop(wanted))
 
     def _see_what_was_done(self, jobs: list[Job]) -> None:
         standing = self._prepared.standing

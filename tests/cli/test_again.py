@@ -13,11 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from audiogen_core.again import Wishes, make_again, prepare_again
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.prepare import Prepared
+from audiogen_core.recall import recall
 from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.observers.metadata import MetadataFiles
@@ -543,3 +545,39 @@ def test_prompts_alone_and_again_as_users_do(tmp_path: Path) -> None:
     result = audiogen_process("again", old, "--out", "again.flac", cwd=tmp_path)
     assert made(result) == [Path("again.flac")]
     assert (tmp_path / "again.flac").read_bytes() == (tmp_path / old).read_bytes()
+
+
+class Stages(Observer):
+    """Counts how often a model is loaded."""
+
+    NAME = "stages"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads = 0
+
+    def stage(self, what: str) -> None:
+        """Counts."""
+        self.loads += what == "loading the model"
+
+
+def test_models_are_loaded_once_and_one_at_a_time(
+    short_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """Files of two models in turns load each of them once, and none of both stays."""
+    model = Path(shutil.copytree(short_model, tmp_path / "model"))
+    weights = load_file(model / "model.safetensors")
+    save_file({key: one * 0.9 for key, one in weights.items()}, model / "model.safetensors")
+    made_first = [
+        first_made(
+            one, write_config, audiogen, input={"type": "config", "samples": [{"prompt": prompt}]}
+        )
+        for prompt, one in zip(["a", "b", "c"], [short_model, model, short_model], strict=True)
+    ]
+    plugins, stages = installed_plugins(), Stages()
+    wishes = Wishes(str(tmp_path / "again"))
+    repeats = [prepare_again(recall(one), wishes, plugins, stages) for one in made_first]
+    outcome = make_again(repeats, plugins, [stages])
+    assert sorted(path.stem[0] for path in outcome.written) == ["a", "b", "c"]
+    assert stages.loads == 2
+    assert {one.prepared.model.device.type for one in repeats} == {"meta"}

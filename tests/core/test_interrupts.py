@@ -13,8 +13,10 @@ from audiogen_core.interrupts import STOPS, held_stop, raise_if_stopped, stoppab
 
 @pytest.fixture(autouse=True)
 def _as_started() -> Iterator[None]:
-    """Interrupts raise, also where the tests were started in the background."""
+    """Interrupts raise, also where the tests were started in the background or under nohup."""
     before = {number: signal.getsignal(number) for number in STOPS}
+    for number in STOPS:
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
@@ -118,3 +120,20 @@ def test_other_signals_still_count_as_the_second() -> None:
             signal.raise_signal(signal.SIGTERM)
 
     assert in_a_fork(insist) == -signal.SIGTERM
+
+
+def failed(done: list[str]) -> None:
+    """Is signalled in a block that fails."""
+    with held_stop():
+        signal.raise_signal(signal.SIGINT)
+        done.append("signalled")
+        raise OSError("the disk is full")
+
+
+def test_a_signal_is_not_forgotten_where_the_block_fails() -> None:
+    """Whoever asked to stop is obeyed, and the error is still to be seen."""
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt) as caught:
+        failed(done)
+    assert done == ["signalled"]
+    assert isinstance(caught.value.__context__, OSError)

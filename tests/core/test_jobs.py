@@ -358,3 +358,27 @@ def test_a_mask_of_numbers_beyond_all_measure() -> None:
     """Whole numbers may have any number of digits."""
     sample = {"inpaint_audio": "x.wav", "mask": [[10**400, 10**401]]}
     assert "mask: [0] begins at 1000" in "".join(problems(sample, model=None))
+
+
+def test_a_prompt_that_a_model_does_not_take_is_told() -> None:
+    """Of a sample, for it names the file; one among the defaults is silent, as an empty one is."""
+    model = without_conditioners("prompt")
+    note = "prompt does nothing: this model has no conditioner for it"
+    assert note in planned({"prompt": "rain"}, model=model).notes
+    assert note not in planned({"prompt": ""}, {}, model=model).notes
+    assert note not in planned({}, defaults={**DEFAULTS, "prompt": "rain"}, model=model).notes
+
+
+def test_good_embeddings_are_opened_once_in_long_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beyond those that are remembered, where the samples of a file follow each other."""
+    monkeypatch.setattr("audiogen_core.jobs.MAX_MET", 2)
+    paths = [tmp_path / f"{number}.wav" for number in range(4)]
+    for path in paths:
+        Wav().encode(tones(0.1), 44100, path, Tags())
+    opened = Mock(wraps=audio_file.open_source)
+    monkeypatch.setattr(audio_file, "open_source", opened)
+    samples = [{"init_audio": str(path)} for path in paths for _ in range(3)]
+    assert len(jobs(planned(*samples))) == 12
+    assert opened.call_count <= len(paths)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from typing import Any
+
 import pytest
 
 from audiogen_core.errors import EXIT_USAGE, AudiogenError, UsageError
+from audiogen_core.executing.dispatch import Dispatch
 from audiogen_core.executing.pool import LOST_IN_A_ROW, Member, Pool
 from audiogen_core.executing.process import Ready, Refused
 from audiogen_core.interfaces.executor import WorkersLostError
@@ -172,3 +176,41 @@ def test_where_no_worker_can_be_started() -> None:
     """One message with the system's words."""
     with pytest.raises(WorkersLostError, match="no worker can be started: Too many open files"):
         Unable().wait_for_one()
+
+
+class Lacking(Two):
+    """A pool whose workers get ready when they are asked for."""
+
+    NAME = "lacking"
+
+    def member(self, place: int) -> Member:
+        """Starts one, and it is ready."""
+        worker = super().member(place)
+        self.hear(worker, Ready())
+        return worker
+
+
+class Elsewhere:
+    """Work that others hold until a worker is there to take it."""
+
+    over = False
+
+    def __init__(self, pool: Lacking) -> None:
+        self._pool = pool
+
+    def take(self) -> None:
+        """Others have let go of it: nothing is left."""
+        self.over = True
+
+    def elsewhere(self) -> int:
+        """One."""
+        return 1
+
+
+def test_workers_are_replaced_while_others_hold_the_rest() -> None:
+    """A run whose last worker is lost gets another, and does not wait for ever."""
+    pool = Lacking()
+    work: Any = Elsewhere(pool)
+    waited = list(islice(Dispatch(work, pool, Observer(), lambda _: None).outputs(), 10))
+    assert len(waited) < 10
+    assert pool.members[0].ready

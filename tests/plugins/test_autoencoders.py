@@ -335,3 +335,14 @@ def test_an_encoder_is_folded_once_and_not_before_it_is_needed() -> None:
         found = pretransform.encode(audio, [torch.Generator()])
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
         assert all(one.weight_g is None for one in convolutions)
+
+
+def test_kernels_as_long_as_a_transform_are_plain_sums() -> None:
+    """Upsampling by repetition and a wide stride has kernels of which no transform makes less."""
+    for stride in (8, 16):
+        conv = with_random_weights(partial(NormedConv, 128, 128, 2 * stride, padding=stride))
+        x = seeded("x", (1, 128, 50))[:, :, None]
+        before = conv(x)
+        conv.fold()
+        assert conv.fourier is None
+        torch.testing.assert_close(conv(x), before, atol=1e-4, rtol=1e-4)

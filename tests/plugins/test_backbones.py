@@ -227,3 +227,14 @@ def test_options_that_cannot_work_are_errors(changes: dict[str, Any], message: s
 def test_defaults_of_unsupported_options_are_accepted() -> None:
     """A config that spells the defaults out is a good one."""
     built(causal=False, sliding_window=None, add_rope=False, zero_init_branch_outputs=False)
+
+
+@pytest.mark.parametrize("narrow", [torch.float16, torch.bfloat16])
+def test_frequencies_of_a_checkpoint_in_16_bits_are_exact(narrow: torch.dtype) -> None:
+    """Computing in float32 then turns by the angles of float32, as computing in 16 bits does."""
+    exact, loaded = RotaryEmbedding(32), RotaryEmbedding(32)
+    rounded = exact.inv_freq.to(narrow).float()
+    assert not torch.equal(rounded, exact.inv_freq)
+    loaded.load_state_dict({"inv_freq": rounded})
+    for one, other in zip(exact(1000), loaded(1000), strict=True):
+        assert torch.equal(one, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -1057,3 +1058,16 @@ def test_the_size_of_a_file_is_foretold(encoder: type[Encoder], tmp_path: Path) 
     expected = encoder().expected_bytes(samples, rate, 2)
     assert expected is not None
     assert 0.5 < path.stat().st_size / expected < 1.5
+
+
+@no_codec_in_pyav
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_ctrl_c_does_not_reach_the_program(
+    program: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    """A terminal signals all processes in front: what is being written is finished all the same."""
+    session = tmp_path / "session"
+    told = f"/bin/cat /proc/$$/stat > '{session}'"
+    program("fdkaac", f'/bin/cat > /dev/null; {told}; echo x > "$out"')
+    he_aac.PROVIDERS["fdkaac"](contract.tones(0.1), 44100, 32_000, tmp_path / "out")
+    assert int(session.read_text().rpartition(")")[2].split()[3]) != os.getsid(0)

@@ -196,3 +196,14 @@ def test_a_list_is_made_while_others_go_on(tmp_path: Path) -> None:
         ended.set()
         other.join()
     assert path.read_bytes() == b""
+
+
+def test_both_formats_side_by_side(generate: Callable[..., Any], tmp_path: Path) -> None:
+    """The switch counts beside an observer that makes the other format."""
+    pytest.importorskip("pyarrow")
+    result = generate(manifest="parquet", observers=["manifest"])
+    assert result.code == 0, result.err
+    assert {path.name for path in (tmp_path / "out").glob("manifest.*")} == {
+        "manifest.jsonl",
+        "manifest.parquet",
+    }

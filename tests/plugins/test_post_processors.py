@@ -13,6 +13,7 @@ from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.testing.post_processors import check_post_processor
+from audiogen_plugins.post_processors.fade import Fade
 from audiogen_plugins.post_processors.loudness import measure
 
 RATE = 44100
@@ -177,3 +178,14 @@ def test_fade_curves(curve: str, middle: float) -> None:
     assert made[0, -fall // 2] == pytest.approx(middle, abs=0.001)
     assert (made[:, rise:-fall] == 1).all()
     assert (np.diff(made[0, :rise]) >= 0).all()
+
+
+def test_a_fade_of_any_length_is_as_long_as_the_audio() -> None:
+    """However long it is asked for."""
+    context = AudioContext(44100, {}, lambda _: None)
+    audio = np.ones((2, 1000), np.float32)
+    long, whole = (
+        Fade(Fade.Options(fade_in=seconds)).process(audio, context)
+        for seconds in (1e305, 1000 / 44100)
+    )
+    assert np.array_equal(long, whole)

@@ -468,3 +468,14 @@ def test_a_high_rho_makes_no_nan(name: str, rho: float, steps: int) -> None:
         lambda x, sigma: x / (1 + sigma**2), start, levels, noise, lambda *_: None
     )
     assert 0.5 < result.std() < 2  # as the data, to which the network leads
+
+
+@pytest.mark.parametrize("name", ["v-ddim", "v-ddim-cfgpp"])
+@pytest.mark.parametrize(("start", "steps"), [(0.01, 100), (0.1, 1000), (1.0, 10_000)])
+def test_fresh_noise_in_small_steps_is_a_number(name: str, start: float, steps: int) -> None:
+    """Times that are nearly equal leave a root of something, and not of less than nothing."""
+    times = torch.linspace(start, 0, steps + 1)[-4:]
+    noise = NoiseSource([1], (2, 8), torch.device("cpu"))
+    sampler = build(name, eta=1.0)
+    output = sampler.sample(GaussianV(), noise.start * 0.01, times, noise, lambda *_: None)
+    assert output.isfinite().all()

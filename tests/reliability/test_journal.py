@@ -202,3 +202,39 @@ with Journal(Path(sys.argv[1])) as journal:
 def test_a_record_that_is_not_written_whole_is_an_error(tmp_path: Path) -> None:
     """Where a disk is about to be full, a part of it may be written without an error."""
     assert report_of("-c", SHORT, str(tmp_path / f"one{ENDING}")) is True
+
+
+def test_a_journal_that_is_taken_over_while_they_are_read_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines are in another by then, which may have been read before."""
+    hidden = tmp_path / HIDDEN
+    hidden.mkdir()
+    line = line_of({"done": "a.wav", "identity": "0" * 32, "bytes": 5, "turn": 0})
+    heir, dead = hidden / "a-1.journal", hidden / "b-1.journal"
+    heir.write_bytes(b"")
+    dead.write_bytes(line)
+    opened = Path.open
+
+    def open_late(path: Path, *arguments: Any, **others: Any) -> Any:
+        if path == dead and dead.exists():
+            heir.write_bytes(line)
+            dead.unlink()
+        return opened(path, *arguments, **others)
+
+    monkeypatch.setattr(Path, "open", open_late)
+    assert RunFolder(tmp_path).record("a.wav") is not None
+
+
+def test_runs_of_one_process_leave_one_journal(tmp_path: Path) -> None:
+    """A program that writes again and again reads no more and more; two at once keep theirs."""
+    for number in range(5):
+        with RunFolder(tmp_path).open() as folder:
+            folder.begin(f"{number}.wav", "0" * 32)
+            folder.finish(f"{number}.wav", "0" * 32, 5)
+    assert len(list((tmp_path / HIDDEN).glob(f"*{ENDING}"))) == 1
+    with RunFolder(tmp_path).open() as one, RunFolder(tmp_path).open() as other:
+        one.begin("a.wav", "1" * 32)
+        other.begin("b.wav", "1" * 32)
+    known = RunFolder(tmp_path)
+    assert all(known.record(f"{name}.wav") for name in [*range(5), "a", "b"])

@@ -331,3 +331,21 @@ def test_a_bucket_that_is_not_there(
     assert "a-secret" not in result.err
     assert "Traceback" not in result.err
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_another_machine_has_put_there_is_looked_at(
+    audiogen: Command, arguments: Callable[..., list[Any]], memory: Any, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What this machine wrote down is believed of audio of its size alone."""
+    call = arguments("memory://sounds")
+    assert audiogen(*call).code == 0
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    shorter = [*call, "--set", "conditioning_defaults.seconds_total=0.1"]
+    assert audiogen(*shorter, "--on-existing", "overwrite").code == 0
+    theirs = content(memory)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    result = audiogen(*call)
+    assert (result.code, result.out) == (2, "")
+    assert "'kick.wav' (input.samples[0])" in result.err
+    assert content(memory) == theirs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 import torch
 
+from audiogen_core.cancelling import Cancelling
 from audiogen_core.config import parse_config
 from audiogen_core.executing import dispatch
+from audiogen_core.executing.local import Local
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.models.source import LocalSource
+from audiogen_core.outcome import Outcome
 from audiogen_core.pipeline import run
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.prepare import Request
@@ -132,3 +136,63 @@ def test_a_run_says_that_it_waits_for_another(
     outcome = run(request, plugins, [observer])
     assert observer.said == ["waiting for 2 outputs that another run is making"]
     assert [path.stem for path in outcome.written] == ["c", "a", "b"]
+
+
+class Ended(Observer):
+    """Keeps what it is told at the end."""
+
+    NAME = "ended"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcomes: list[Outcome] = []
+
+    def run_ended(self, outcome: Outcome) -> None:
+        """Keeps it."""
+        self.outcomes.append(outcome)
+
+
+class Slow(Local):
+    """Its workers are being ended when somebody presses Ctrl-C."""
+
+    def stop(self) -> None:
+        """Is interrupted."""
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_workers_end_loses_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    """All is made by then: the outcome is told to observers and to who has called."""
+    sections: dict[str, Any] = {
+        "generation": {"steps": 1, "seed": 1},
+        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
+        "input": {"type": "config", "samples": [{"prompt": "a"}]},
+        "output": {"output_dir": str(tmp_path / "out"), "file_naming": "prompt"},
+    }
+    plugins = installed_plugins()
+    source = LocalSource(tiny_model / "model_config.json", tiny_model / "model.safetensors")
+    request = Request(parse_config(sections, plugins), source, torch.device("cpu"))
+    observer = Ended()
+    outcome = run(request, plugins, [observer], executor=Slow())
+    assert [path.stem for path in outcome.written] == ["a"]
+    assert outcome.interrupted
+    assert observer.outcomes == [outcome]
+
+
+def test_a_run_that_waits_can_be_cancelled(tiny_model: Path, tmp_path: Path) -> None:
+    """Although no step of a sampler comes at which to look."""
+    hidden = tmp_path / "out" / ".audiogen"
+    hidden.mkdir(parents=True)
+    assert Claims(hidden).claim([claim_name(SimpleNamespace(stem="a"))])  # type: ignore[arg-type]
+    sections: dict[str, Any] = {
+        "generation": {"steps": 1, "seed": 1},
+        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
+        "input": {"type": "config", "samples": [{"prompt": "a"}]},
+        "output": {"output_dir": str(tmp_path / "out"), "file_naming": "prompt"},
+    }
+    plugins = installed_plugins()
+    source = LocalSource(tiny_model / "model_config.json", tiny_model / "model.safetensors")
+    request = Request(parse_config(sections, plugins), source, torch.device("cpu"))
+    event = threading.Event()
+    threading.Timer(1.0, event.set).start()
+    outcome = run(request, plugins, [Cancelling(event)])
+    assert (outcome.interrupted, outcome.left) == (True, 1)

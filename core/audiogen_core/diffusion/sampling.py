@@ -51,6 +51,7 @@ def draw(
         x = start * levels[0] if clean is None else clean + start * levels[0]
         return sampler.sample(VDenoiser(velocity), x, levels, noise, on_step)
     if isinstance(sampler, VSampler | FlowSampler):
+        # As the reference does, also where a sampler begins at a time that the model has shifted.
         level = min(request.sigma_max, 1.0)
         x = start
         if clean is not None and isinstance(sampler, VSampler):

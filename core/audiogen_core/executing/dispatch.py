@@ -99,12 +99,14 @@ class Dispatch:
         """
         while True:
             self._submit()
-            if self._running or self._again:
+            busy = bool(self._running or self._again)
+            if self._work.over and not busy:
+                return
+            # Without room there are no workers, and only who asks for events gets new ones.
+            if busy or self._executor.room() <= 0:
                 self._idle_since = None
                 for event in self._executor.events(SECONDS_BETWEEN_LOOKS):
                     yield from self._hear(event)
-            elif self._work.over:
-                return
             else:
                 self._wait_for_others()
             yield None
@@ -117,6 +119,7 @@ class Dispatch:
             self._said, number = True, self._work.elsewhere()
             what = f"{number} output{'s' * (number != 1)}"
             self._observer.stage(f"waiting for {what} that another run is making")
+        self._observer.waiting()
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def _submit(self) -> None:

@@ -110,6 +110,9 @@ class Observer:
     def step(self, done: int, total: int | None) -> None:
         """The sampler finished a step of the current batch; ``total`` may not be known."""
 
+    def waiting(self) -> None:
+        """Other runs make all that is left; told again and again, as long as that is so."""
+
     def sample_done(self, output: Output) -> None:
         """An output is whole and in its place."""
 

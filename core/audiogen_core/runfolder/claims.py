@@ -34,11 +34,15 @@ class Claims:
             OSError: The folder cannot be written.
         """
         claimed: list[str] = []
-        for identity in identities:
-            if not self._claim(identity):
-                self.release(claimed)
-                return False
-            claimed.append(identity)
+        try:
+            for identity in identities:
+                if not self._claim(identity):
+                    self.release(claimed)
+                    return False
+                claimed.append(identity)
+        except BaseException:
+            self.release(claimed)
+            raise
         return True
 
     def release(self, identities: Sequence[str]) -> None:
@@ -55,18 +59,28 @@ class Claims:
                 self.release([identity])
 
     def _claim(self, identity: str) -> bool:
+        owner = b""
         for number in count():
             path = self._file(identity, number)
             if create_once(path, self._worker):
-                return True
-            try:
-                owner = read_whole(path)
-            except FileNotFoundError:
+                if number == 0 or self._owner(identity, number - 1) == owner:
+                    return True
+                path.unlink(missing_ok=True)  # somebody has cleared the dead one's meanwhile
+                return False
+            found = self._owner(identity, number)
+            if found is None:
                 return False  # its output has just been finished
+            owner = found
             following = self._file(identity, number + 1)
             if is_alive(owner.decode("ascii", "replace"), self._folder) and not following.exists():
                 return False
         return False
+
+    def _owner(self, identity: str, number: int) -> bytes | None:
+        try:
+            return read_whole(self._file(identity, number))
+        except FileNotFoundError:
+            return None
 
     def _count(self, identity: str) -> int:
         """How many files there are, without a look at those of all the others."""

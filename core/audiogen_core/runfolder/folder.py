@@ -22,6 +22,9 @@ from audiogen_core.runfolder.workers import Heartbeat, is_alive, this_worker
 
 SEEDS = "seeds"
 
+_WRITTEN: set[str] = set()
+"""The journals that runs of this process are writing now: those that it has ended are left."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -151,8 +154,14 @@ class OpenFolder:
         hidden = self.folder.hidden
         self._closing.enter_context(Heartbeat(hidden))
         name = f"{this_worker()}-{secrets.token_hex(4)}{ENDING}"
-        self._journal = self._closing.enter_context(Journal(hidden / name))
-        self._take_over()
+        try:
+            _WRITTEN.add(name)
+            self._closing.callback(_WRITTEN.discard, name)
+            self._journal = self._closing.enter_context(Journal(hidden / name))
+            self._take_over()
+        except BaseException:
+            self._closing.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -202,9 +211,12 @@ class OpenFolder:
         def is_dead(worker: str) -> bool:
             return not is_alive(worker, hidden)
 
+        def is_left(journal: str) -> bool:
+            worker = journal.removesuffix(ENDING).rpartition("-")[0]
+            return journal not in _WRITTEN and (worker == this_worker() or is_dead(worker))
+
         for path in sorted(hidden.glob(f"*{ENDING}")):
-            worker = path.name.removesuffix(ENDING).rpartition("-")[0]
-            if path == self._journal.path or not is_dead(worker):
+            if not is_left(path.name):
                 continue
             try:
                 records: list[Mapping[str, Any]] = list(records_of(path.read_bytes()))

@@ -75,19 +75,26 @@ class Journals:
 
     def new_records(self) -> Iterator[dict[str, Any]]:
         """The records that were appended since the last call."""
-        try:
-            paths = sorted(self._folder.glob(f"*{ENDING}"))
-        except OSError:
-            return
-        for path in paths:
-            start = self._read.get(path.name, 0)
+        gone = True
+        while gone:
+            gone = False
             try:
-                with path.open("rb") as file:
-                    file.seek(start)
-                    lines = file.read()
+                paths = sorted(self._folder.glob(f"*{ENDING}"))
             except OSError:
-                continue  # another process has copied it into its own, and removed it
-            # A line that is being written is read when it is whole.
-            whole = lines.rfind(b"\n") + 1
-            self._read[path.name] = start + whole
-            yield from records_of(lines[:whole])
+                return
+            for path in paths:
+                start = self._read.get(path.name, 0)
+                try:
+                    with path.open("rb") as file:
+                        file.seek(start)
+                        lines = file.read()
+                except FileNotFoundError:
+                    # Another process has copied it into its own, which may have been read before.
+                    gone = True
+                    continue
+                except OSError:
+                    continue
+                # A line that is being written is read when it is whole.
+                whole = lines.rfind(b"\n") + 1
+                self._read[path.name] = start + whole
+                yield from records_of(lines[:whole])

@@ -37,13 +37,15 @@ def this_worker() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, where the system tells."""
+    """When a process was started, where the system tells; nothing for one that has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return UNKNOWN
-    # The name in parentheses may hold spaces; the start is the 22nd field.
-    return stat.rpartition(b")")[2].split()[19].decode()
+    # The name in parentheses may hold spaces; the state is the third field, the start the 22nd.
+    fields = stat.rpartition(b")")[2].split()
+    # Whoever started it may never ask what became of it.
+    return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
 
 
 def _runs(pid: int) -> bool:
@@ -78,7 +80,7 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._over.wait(SECONDS_BETWEEN_BEATS):
             try:
-                os.utime(self._path)
+                self._path.touch()  # another run of this process may have removed it
             except OSError:
                 continue  # who removed the folder ends the run, not this thread
 

@@ -93,6 +93,7 @@ def _tell(observer: Observer, folder: Path, *, fails: bool) -> None:
     observer.step(1, None)
     observer.step(2, 2)
     observer.stage("decoding")
+    observer.waiting()
     for job in jobs:
         if fails:
             observer.sample_failed(job, "out of memory")

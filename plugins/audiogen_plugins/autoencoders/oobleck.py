@@ -97,7 +97,7 @@ class OobleckDecoderOptions(_SharedOptions):
 
 
 class Oobleck(Autoencoder):
-    """Builds the two networks."""
+    """Stable Audio's: strided convolutions down to latents, and transposed ones up again."""
 
     NAME = "oobleck"
     EncoderOptions = OobleckEncoderOptions

@@ -20,17 +20,17 @@ PIECE = 24
 SPECTRA = 2**24
 """Bytes that the spectra of a group of pieces take: its products are fast, and memory is spared."""
 
-FEWEST_TAPS = 7
+FEWEST_TAPS, MOST_TAPS = 7, PIECE // 2
 FEWEST_CHANNELS, MOST_CHANNELS = 128, 512
-"""Between these it gains: below, the transforms cost as much as they save; above, the weights, five
-times as large, cost more memory than the little time that is spent there is worth."""
+"""Between these it gains: with fewer channels, the transforms cost as much as they save; with more,
+the weights, five times as large, cost more memory than the little time spent there is worth."""
 
 
 def gains(weight: Tensor) -> bool:
     """Whether a CPU is faster at it with this weight, ``[out_channels, in_channels, taps]``."""
     wider, channels, taps = weight.shape
     sizes = range(FEWEST_CHANNELS, MOST_CHANNELS + 1)
-    fits = taps >= FEWEST_TAPS and wider in sizes and channels in sizes
+    fits = FEWEST_TAPS <= taps <= MOST_TAPS and wider in sizes and channels in sizes
     return fits and weight.device.type == "cpu" and weight.dtype == torch.float32
 
 
@@ -82,9 +82,7 @@ class ShortFourierConv(nn.Module):
         most = max(1, SPECTRA // (products * dilation * channels * x.element_size()))
         for signal, outcome in zip(signals, made, strict=True):
             for first in range(0, pieces, most):
-                self._convolve(
-                    signal[first * outputs * dilation :], outcome[first : first + most]
-                )
+                self._convolve(signal[first * outputs * dilation :], outcome[first : first + most])
         return made.flatten(1, 3)[:, :length].mT[:, :, None]
 
     def _convolve(self, signal: Tensor, made: Tensor) -> None:

@@ -80,15 +80,28 @@ class RotaryEmbedding(nn.Module):
 
     def _rotation(self, length: int) -> Rotation:
         stored = self.inv_freq
-        # A model cast to 16 bits has lost the frequencies' precision; their formula has not.
-        is_exact = stored.dtype == torch.float32
-        exact = stored if is_exact else torch.tensor(self._frequencies(), device=stored.device)
+        exact = torch.tensor(self._frequencies(), device=stored.device)
+        if not _is_rounded(stored, exact):
+            exact = stored
         angles = torch.arange(length, device=stored.device).float()[:, None] * exact
         return Rotation(angles.cos(), angles.sin())
 
     def _frequencies(self) -> list[float]:
         # Not of tensors: a power on the meta device takes seconds, for what torch imports for it.
         return [10000 ** -(channel / self.dim) for channel in range(0, self.dim, 2)]
+
+
+def _is_rounded(stored: Tensor, exact: Tensor) -> bool:
+    """Whether numbers are the exact ones in 16 bits, be it in a wider type by now.
+
+    A model cast to 16 bits, or from a checkpoint of 16 bits, has lost the frequencies' precision;
+    their formula has not.
+    """
+    if stored.dtype != torch.float32 or stored.is_meta:
+        return not stored.is_meta
+    halves = [stored.to(one).to(stored.dtype) for one in (torch.float16, torch.bfloat16)]
+    is_narrow = any(torch.equal(stored, one) for one in halves)
+    return is_narrow and torch.allclose(stored, exact, rtol=2**-8, atol=0)
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:

@@ -258,6 +258,7 @@ def _run(command: list[str], audio: FloatArray, sample_rate: int) -> None:
                 stderr=messages,
                 timeout=seconds,
                 check=False,
+                start_new_session=True,  # Ctrl-C lets the file that is being written be finished
             )
         except subprocess.TimeoutExpired:
             raise ProviderError(f"did not finish within {seconds:g} seconds") from None

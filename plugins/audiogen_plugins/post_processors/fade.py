@@ -40,7 +40,7 @@ class Fade(PostProcessor):
 
     def _gain(self, seconds: float, audio: FloatArray, context: AudioContext) -> FloatArray:
         """The gain of a fade-in, from 0 at its first sample to just below 1, ``[samples]``."""
-        length = int(min(round(seconds * context.sample_rate), audio.shape[1]))
+        length = int(np.rint(min(seconds * context.sample_rate, audio.shape[1])))
         place: FloatArray = np.arange(length, dtype=np.float32) / np.float32(max(length, 1))
         if self.options.curve == "linear":
             return place

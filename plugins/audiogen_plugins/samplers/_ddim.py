@@ -60,8 +60,11 @@ def ddim_step(
     alpha_next, sigma_next = _alpha_sigma(t_next)
     if eta == 0:
         return clean * alpha_next + eps * sigma_next
-    fresh = eta * sigma_next / sigma * (1 - (alpha / alpha_next) ** 2).sqrt()
-    kept = (sigma_next**2 - fresh**2).sqrt()
+    # 1 - (alpha / alpha_next)^2, of which rounding leaves nothing where the two are nearly equal.
+    half = math.pi / 2
+    less = ((t - t_next) * half).sin() * ((t + t_next) * half).sin() / alpha_next**2
+    fresh = eta * sigma_next / sigma * less.sqrt()
+    kept = (sigma_next**2 - fresh**2).clamp(min=0).sqrt()
     return clean * alpha_next + eps * kept + noise.normal() * fresh
 
 
