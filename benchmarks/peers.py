@@ -2,7 +2,7 @@
 
     python benchmarks/peers.py make FOLDER --model open     environments, weights: 12 GB, 10 minutes
     python benchmarks/peers.py run FOLDER --model open      measures, and writes FOLDER/open-1.json
-    python benchmarks/peers.py plot FOLDER                  makes FOLDER/peers.svg of what is there
+    python benchmarks/peers.py plot FOLDER                  FOLDER/peers.svg of it, by matplotlib
 
 All have the same random weights' shapes, steps and length, and take turns. Each is a process of its
 own: `ready` is the time from its start to its first step, `step` and `decode` are for one prompt,
