@@ -336,6 +336,10 @@ class _Samples:
         except InputError as error:
             self._problems.update(dict.fromkeys(error.problems))
             return False
+        if self._config.generation.scale_phi > 0 and self._model.file.model.io_channels == 1:
+            what = "must be 0: it compares the channels of the latents, of which this model has one"
+            self._problems[Problem("generation.scale_phi", what)] = None
+            return False
         return True
 
     def _settings_of(

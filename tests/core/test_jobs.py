@@ -382,3 +382,17 @@ def test_good_embeddings_are_opened_once_in_long_lists(
     samples = [{"init_audio": str(path)} for path in paths for _ in range(3)]
     assert len(jobs(planned(*samples))) == 12
     assert opened.call_count <= len(paths)
+
+
+def test_guided_predictions_of_one_channel_cannot_be_rescaled() -> None:
+    """The spread over one channel is no number: a message before, and no failure of each output."""
+    config = tiny_config()
+    model = config["model"]
+    parts = model["pretransform"]["config"]
+    model["io_channels"] = model["diffusion"]["config"]["io_channels"] = parts["latent_dim"] = 1
+    for part in ("encoder", "decoder"):
+        # A VAE's encoder makes a mean and a spread.
+        parts[part]["config"]["latent_dim"] = 2 if part == "encoder" else 1
+    (problem,) = problems({}, model=config, scale_phi=0.5)
+    assert problem.startswith("generation.scale_phi: must be 0")
+    assert len(jobs(planned({}, model=config, scale_phi=0.0))) == 1
