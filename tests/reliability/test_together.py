@@ -16,6 +16,7 @@ from audiogen_core.cancelling import Cancelling
 from audiogen_core.config import parse_config
 from audiogen_core.executing import dispatch
 from audiogen_core.executing.local import Local
+from audiogen_core.interfaces.executor import Executor
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.models.source import LocalSource
 from audiogen_core.outcome import Outcome
@@ -113,27 +114,36 @@ class Waits(Observer):
             self._then()
 
 
+def made(
+    model: Path, folder: Path, prompts: str, observer: Observer,
+    executor: Executor | None = None, max_batch: int | None = None,
+) -> Outcome:  # fmt: skip
+    """What comes of a run with a prompt for each letter, which writes below a folder."""
+    sections: dict[str, Any] = {
+        "generation": {"steps": 1, "seed": 1},
+        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
+        "input": {"type": "config", "samples": [{"prompt": one} for one in prompts]},
+        "output": {"output_dir": str(folder / "out"), "file_naming": "prompt"},
+    }
+    plugins = installed_plugins()
+    source = LocalSource(model / "model_config.json", model / "model.safetensors")
+    config = parse_config(sections, plugins)
+    request = Request(config, source, torch.device("cpu"), max_batch=max_batch)
+    return run(request, plugins, [observer], executor=executor)
+
+
 def test_a_run_says_that_it_waits_for_another(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once, with how many outputs; and it makes those that the other has let go of."""
     monkeypatch.setattr(dispatch, "SECONDS_UNTIL_SAID", 0.0)
-    sections: dict[str, Any] = {
-        "generation": {"steps": 1, "seed": 1},
-        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
-        "input": {"type": "config", "samples": [{"prompt": one} for one in "abc"]},
-        "output": {"output_dir": str(tmp_path / "out"), "file_naming": "prompt"},
-    }
     hidden = tmp_path / "out" / ".audiogen"
     hidden.mkdir(parents=True)
     others = Claims(hidden)
     names = [claim_name(SimpleNamespace(stem=stem)) for stem in "ab"]
     assert others.claim(names)
-    plugins = installed_plugins()
-    source = LocalSource(tiny_model / "model_config.json", tiny_model / "model.safetensors")
-    request = Request(parse_config(sections, plugins), source, torch.device("cpu"), max_batch=1)
     observer = Waits(lambda: others.release(names))
-    outcome = run(request, plugins, [observer])
+    outcome = made(tiny_model, tmp_path, "abc", observer, max_batch=1)
     assert observer.said == ["waiting for 2 outputs that another run is making"]
     assert [path.stem for path in outcome.written] == ["c", "a", "b"]
 
@@ -162,17 +172,8 @@ class Slow(Local):
 
 def test_an_interrupt_while_workers_end_loses_nothing(tiny_model: Path, tmp_path: Path) -> None:
     """All is made by then: the outcome is told to observers and to who has called."""
-    sections: dict[str, Any] = {
-        "generation": {"steps": 1, "seed": 1},
-        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
-        "input": {"type": "config", "samples": [{"prompt": "a"}]},
-        "output": {"output_dir": str(tmp_path / "out"), "file_naming": "prompt"},
-    }
-    plugins = installed_plugins()
-    source = LocalSource(tiny_model / "model_config.json", tiny_model / "model.safetensors")
-    request = Request(parse_config(sections, plugins), source, torch.device("cpu"))
     observer = Ended()
-    outcome = run(request, plugins, [observer], executor=Slow())
+    outcome = made(tiny_model, tmp_path, "a", observer, executor=Slow())
     assert [path.stem for path in outcome.written] == ["a"]
     assert outcome.interrupted
     assert observer.outcomes == [outcome]
@@ -182,17 +183,13 @@ def test_a_run_that_waits_can_be_cancelled(tiny_model: Path, tmp_path: Path) -> 
     """Although no step of a sampler comes at which to look."""
     hidden = tmp_path / "out" / ".audiogen"
     hidden.mkdir(parents=True)
-    assert Claims(hidden).claim([claim_name(SimpleNamespace(stem="a"))])  # type: ignore[arg-type]
-    sections: dict[str, Any] = {
-        "generation": {"steps": 1, "seed": 1},
-        "conditioning_defaults": {"seconds_start": 0, "seconds_total": 0.3},
-        "input": {"type": "config", "samples": [{"prompt": "a"}]},
-        "output": {"output_dir": str(tmp_path / "out"), "file_naming": "prompt"},
-    }
-    plugins = installed_plugins()
-    source = LocalSource(tiny_model / "model_config.json", tiny_model / "model.safetensors")
-    request = Request(parse_config(sections, plugins), source, torch.device("cpu"))
+    others, names = Claims(hidden), [claim_name(SimpleNamespace(stem="a"))]
+    assert others.claim(names)
     event = threading.Event()
     threading.Timer(1.0, event.set).start()
-    outcome = run(request, plugins, [Cancelling(event)])
+    # What cannot be cancelled ends all the same, and so fails.
+    rescue = threading.Timer(30.0, others.release, [names])
+    rescue.start()
+    outcome = made(tiny_model, tmp_path, "a", Cancelling(event))
+    rescue.cancel()
     assert (outcome.interrupted, outcome.left) == (True, 1)

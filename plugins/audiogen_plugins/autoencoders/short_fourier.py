@@ -55,6 +55,7 @@ class ShortFourierConv(nn.Module):
         analysis, spectrum, synthesis = _transforms()
         spectrum = torch.einsum("kt,oit->koi", spectrum[:, :taps], weight.double())
         self._keep("analysis", analysis)  # [products, PIECE]
+        # A group of a convolution's for each product: [products * out_channels, in_channels, 1, 1].
         self._keep("spectrum", spectrum.flatten(0, 1)[:, :, None, None])
         self._keep("synthesis", synthesis[: PIECE - taps + 1])  # [outputs, products]
 
