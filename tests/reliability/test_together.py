@@ -187,9 +187,9 @@ def test_a_run_that_waits_can_be_cancelled(tiny_model: Path, tmp_path: Path) -> 
     assert others.claim(names)
     event = threading.Event()
     threading.Timer(1.0, event.set).start()
-    # What cannot be cancelled ends all the same, and so fails.
-    rescue = threading.Timer(30.0, others.release, [names])
+    rescue = threading.Timer(20.0, others.release, [names])  # a run that cannot ends all the same
     rescue.start()
     outcome = made(tiny_model, tmp_path, "a", Cancelling(event))
     rescue.cancel()
+    assert list(hidden.glob("*.claim")), "it has waited until the other one was done"
     assert (outcome.interrupted, outcome.left) == (True, 1)
