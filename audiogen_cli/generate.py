@@ -84,6 +84,10 @@ def generate(
         Quantization | None,
         typer.Option(help="Faster on a CPU, and less exact: the network in 8-bit integers."),
     ] = None,
+    compile_: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile the network first, for long runs (torch.compile)."),
+    ] = False,
     device: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="cuda, mps, xpu or cpu; the best there is by default."),
@@ -192,6 +196,7 @@ def generate(
                 if model_half
                 else choose_type(dtype or Precision.FLOAT32, place),
                 quantization=quantize,
+                compiled=compile_,
                 max_batch=max_batch,
                 on_existing=on_existing,
                 shard=part,

@@ -127,6 +127,8 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
         yield f"autoencoder of {_text(path)}"
     if (rounded := model.get("quantize")) is not None:
         yield f"network in {_text(rounded)}"
+    if model.get("compile"):
+        yield "compiled"
 
 
 def _format(recalled: Recalled) -> Iterator[str]:

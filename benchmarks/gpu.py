@@ -24,6 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 from audiogen_core.devices import make_exact
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.interfaces.backbone import BackboneInputs
+from audiogen_core.models.compiling import compile_blocks
 from audiogen_core.strict_json import read_json
 from audiogen_plugins.autoencoders.oobleck import Oobleck, OobleckDecoderOptions
 from audiogen_plugins.backbones.dit import DiffusionTransformer, DiTOptions
@@ -171,8 +172,7 @@ def compiled(case: Case, prompts: int, rounds: int) -> dict[str, float]:
     """A step before and after compiling its blocks, and what the first call of that takes."""
     before = case.step(prompts, case.latents)
     plain, wanted = timed(before, rounds), before()
-    for block in case.network.transformer.layers:
-        block.compile(dynamic=False)
+    compile_blocks(case.network)
     started = time.perf_counter()
     made = before()
     torch.cuda.synchronize()

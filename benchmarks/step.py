@@ -3,6 +3,7 @@
 Runs the transformer of a public model's exact shapes with random weights, and the profiler over it.
 Beside it stands the least that a step can take here: its products at the rate of a large one, and
 reading its weights at the rate at which memory is copied. Both rates are measured just before.
+With ``--compile``, steps of compiled blocks (`torch.compile`) take turns with those of plain ones.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.memory import keep_freed
+from audiogen_core.models.compiling import compile_blocks
 from audiogen_core.models.linear import make_fast
 from audiogen_core.strict_json import read_json
 from audiogen_plugins.backbones.dit import DiffusionTransformer, DiTOptions
@@ -88,6 +90,26 @@ def median_of(call: Callable[[], Any], rounds: int) -> float:
     return statistics.median(times[1:])
 
 
+def compiled_beside(
+    network: DiffusionTransformer, step: Callable[[], Any], rounds: int
+) -> tuple[float, list[float]]:
+    """Seconds of the first step of compiled blocks, and how long others take beside plain ones."""
+    compile_blocks(network)
+    started = time.perf_counter()
+    step()
+    first = time.perf_counter() - started
+    blocks = [(one, one._compiled_call_impl) for one in network.transformer.layers]  # noqa: SLF001
+    ratios = []
+    for _ in range(rounds):
+        for block, _ in blocks:
+            block._compiled_call_impl = None  # noqa: SLF001  # the plain one
+        plain = median_of(step, 1)
+        for block, call in blocks:
+            block._compiled_call_impl = call  # noqa: SLF001
+        ratios.append(median_of(step, 1) / plain)
+    return first, ratios
+
+
 def machine() -> tuple[float, float]:
     """FLOP a second in a large matrix product, and bytes a second read and written by a copy."""
     side, count = 2048, 1 << 26
@@ -122,17 +144,23 @@ def main() -> None:
     parser.add_argument("--model", choices=CONFIGS, default="small")
     parser.add_argument("--guided", action="store_true", help="two rows, as with cfg_scale")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bfloat16", action="store_true", help="weights in 16 bits")
+    parser.add_argument("--compile", action="store_true", help="measure torch.compile, too")
     arguments = parser.parse_args()
     keep_freed()
     with torch.inference_mode():
         network, latents, width = network_of(arguments.model)
+        if arguments.bfloat16:
+            network.bfloat16()
         make_fast(network)
         step = step_of(network, latents, width, 1 + arguments.guided)
         flop_rate, byte_rate = machine()
         taken = median_of(step, arguments.rounds)
         seconds, flop = shares(step)
+        if arguments.compile:
+            first, ratios = compiled_beside(network, step, arguments.rounds)
     whole = sum(seconds.values())
-    weights = 4 * sum(one.numel() for one in network.parameters())
+    weights = sum(one.nbytes for one in network.parameters())
     print(f"threads: {torch.get_num_threads()}")
     print(f"a matrix product: {flop_rate / 1e9:.0f} GFLOP/s; a copy: {byte_rate / 1e9:.1f} GB/s")
     print(f"a step: {taken:.2f} s, median of {arguments.rounds}; {flop / 1e12:.3f} TFLOP")
@@ -140,6 +168,11 @@ def main() -> None:
     print(f"least for reading its {weights / 1e9:.2f} GB of weights: {weights / byte_rate:.2f} s")
     for kind, part in sorted(seconds.items(), key=lambda one: -one[1]):
         print(f"  {kind:30} {part / whole:5.1%}  {part:.3f} s")
+    if arguments.compile:
+        low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
+        print(
+            f"compiled, beside it: {middle:.2f} ({low:.2f} to {high:.2f}); the first: {first:.1f} s"
+        )
 
 
 if __name__ == "__main__":

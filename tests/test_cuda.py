@@ -113,6 +113,14 @@ def test_sixteen_bits(dtype: str, generators: dict[str, Generator]) -> None:
         assert decibels(a, b) > 3
 
 
+def test_compiled(generators: dict[str, Generator]) -> None:
+    """Compiled blocks make the same, in batches of several sizes."""
+    options = {"seconds": 1, "seed": 3, "steps": 6, "max_batch": 2}
+    compiled = Generator.load(device="cuda", compile=True)
+    wanted, found = (audio_of(one, PROMPTS, **options) for one in (generators["cpu"], compiled))
+    assert min(map(decibels, wanted, found)) >= 40
+
+
 @pytest.fixture
 def little_memory() -> Iterator[Callable[[float], None]]:
     """Limits what this process may take of the card, in GiB."""

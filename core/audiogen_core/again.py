@@ -143,6 +143,7 @@ def prepare_again(
             autoencoder_path=wishes.autoencoder_path or _autoencoder_path(recalled),
             dtype=type_of(str(document.model.get("dtype"))),
             quantization=Quantization.INT8 if rounded == Quantization.INT8 else None,
+            compiled=document.model.get("compile") is True,
             max_batch=document.batch.size,
             on_existing=wishes.on_existing,
             place=_place(recalled),

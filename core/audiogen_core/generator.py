@@ -76,6 +76,7 @@ class Generator:
         device: str | torch.device | None = None,
         dtype: str | torch.dtype = "float32",
         quantize: str | None = None,
+        compile: bool = False,  # noqa: A002  # as the command calls it
         observer: Observer | None = None,
         plugins: PluginManager | None = None,
     ) -> Self:
@@ -90,6 +91,7 @@ class Generator:
             device: ``cuda``, ``cuda:1``, ``mps``, ``xpu`` or ``cpu``; by default the best there is.
             dtype: Type of the weights: ``float32``, ``bfloat16``, ``float16``, or ``auto``.
             quantize: ``int8`` computes the network in 8-bit integers, on a CPU.
+            compile: Whether `torch.compile` compiles the network's blocks.
             observer: Is told how it goes.
             plugins: Where the model's parts come from; what is installed by default.
 
@@ -107,6 +109,7 @@ class Generator:
             _path(pretransform_ckpt_path),
             choose_type(_choice(Precision, "--dtype", numbers), place),
             None if quantize is None else _choice(Quantization, "--quantize", quantize),
+            compile,
         )
         told = Observers([] if observer is None else [observer], plugins)
         model = wanted.build(plugins, told)
@@ -254,6 +257,7 @@ class Generator:
             autoencoder_path=wanted.autoencoder_path,
             dtype=wanted.dtype,
             quantization=wanted.quantization,
+            compiled=wanted.compiled,
             max_batch=max_batch,
             on_existing=on_existing,
         )

@@ -56,6 +56,7 @@ class Request:
         device: Where to compute.
         dtype: The type of the weights.
         quantization: What the backbone's are rounded to; None for nothing.
+        compiled: Whether the backbone's blocks are compiled.
         max_batch: How many outputs may be sampled together; by the free memory for None.
         on_existing: What happens to outputs whose names are taken.
         shard: Which part of the samples to make, from 1, and of how many; None for all.
@@ -71,6 +72,7 @@ class Request:
     autoencoder_path: Path | None = None
     dtype: torch.dtype = torch.float32
     quantization: Quantization | None = None
+    compiled: bool = False
     max_batch: int | None = None
     on_existing: OnExisting = OnExisting.SKIP
     shard: tuple[int, int] | None = None
@@ -94,7 +96,12 @@ class Request:
     def wanted(self) -> WantedModel:
         """The model, where and how it is to compute."""
         return WantedModel(
-            self.source, self.device, self.autoencoder_path, self.dtype, self.quantization
+            self.source,
+            self.device,
+            self.autoencoder_path,
+            self.dtype,
+            self.quantization,
+            self.compiled,
         )
 
 

@@ -45,7 +45,21 @@ class FastLinear(nn.Linear):
         # oneDNN's product has no derivative.
         if not ours or (torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)):
             return functional.linear(x, self.weight, self.bias)
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001
-            x, self.weight, self.bias, "none", [], ""
-        )
+        multiply = _opaque if torch.compiler.is_compiling() else _multiply
+        product: Tensor = multiply(x, self.weight, self.bias)
         return product
+
+
+def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # noqa: SLF001
+    return product
+
+
+# Compiled code calls it as it is: torch's compiler takes it for one whose weights were packed.
+_opaque = torch.library.custom_op("audiogen::linear", _multiply, mutates_args=())
+
+
+@_opaque.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    del bias
+    return x.new_empty((*x.shape[:-1], len(weight)))

@@ -16,6 +16,7 @@ from audiogen_core.errors import InputError
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
 from audiogen_core.interfaces.conditioner import Conditioner, Embedding
 from audiogen_core.models import checkpoint as checkpoints
+from audiogen_core.models.compiling import compile_blocks
 from audiogen_core.models.conditioning import backbone_inputs, embed, negative_tokens, value_for
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.linear import make_fast
@@ -104,6 +105,7 @@ class Model:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         quantized: bool = False,
+        compiled: bool = False,
         encodes: bool = False,
     ) -> None:
         """Fills the model with weights, once it is prepared.
@@ -114,6 +116,7 @@ class Model:
             device: Where to put the weights.
             dtype: The type of the weights.
             quantized: Whether the backbone computes in 8-bit integers.
+            compiled: Whether the backbone's blocks are to be compiled.
             encodes: Whether audio will be encoded, for which the encoder's weights are loaded.
 
         Raises:
@@ -156,6 +159,8 @@ class Model:
                 unused=unused,
             )
         make_fast(self.backbone)
+        if compiled:
+            compile_blocks(self.backbone)
         if self.pretransform is not None:
             self.pretransform.decoder.prepare()
             if encodes:

@@ -13,6 +13,7 @@ from audiogen_core.errors import UsageError
 from audiogen_core.identity import fingerprint
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.models.build import build_model
+from audiogen_core.models.compiling import check_compilation
 from audiogen_core.models.model import Model
 from audiogen_core.models.quantize import check_quantization
 from audiogen_core.models.source import ModelSource, check_checkpoint_path
@@ -30,6 +31,7 @@ class WantedModel:
         autoencoder_path: A checkpoint whose autoencoder replaces the model's own.
         dtype: The type of the weights.
         quantization: What the backbone's are rounded to; None for nothing.
+        compiled: Whether the backbone's blocks are compiled.
     """
 
     source: ModelSource
@@ -37,6 +39,7 @@ class WantedModel:
     autoencoder_path: Path | None = None
     dtype: torch.dtype = torch.float32
     quantization: Quantization | None = None
+    compiled: bool = False
 
     def build(self, plugins: PluginManager, observer: Observer) -> Model:
         """Makes the model without weights, and checks all that can be checked without them.
@@ -52,6 +55,9 @@ class WantedModel:
             check_checkpoint_path(self.autoencoder_path)
         if self.quantization is not None:
             check_quantization(self.device, self.dtype)
+        if self.compiled:
+            observer.stage("trying torch.compile")
+            check_compilation(self.device, quantized=self.quantization is not None)
         observer.stage("reading the model config")
         config = self.source.config()
         model = build_model(config, plugins, self.source.folder, observer.downloaded)
@@ -71,6 +77,8 @@ class WantedModel:
             identity["dtype"] = name_of(self.dtype)
         if self.quantization is not None:
             identity["quantize"] = self.quantization.value
+        if self.compiled:
+            identity["compile"] = True
         return identity
 
     def load(self, model: Model, observer: Observer, *, encodes: bool) -> None:
@@ -95,5 +103,6 @@ class WantedModel:
             device=self.device,
             dtype=self.dtype,
             quantized=self.quantization is not None,
+            compiled=self.compiled,
             encodes=encodes,
         )

@@ -57,6 +57,11 @@ def address_problem(output_dir: str) -> str | None:
 
 def workshop(output_dir: str) -> Path:
     """The local folder that outputs for an address are made in: the same in each run of a user."""
-    cached = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     name = hashlib.sha256(output_dir.rstrip("/").encode()).hexdigest()[:16]
-    return cached / "audiogen" / "remote" / name
+    return cache_folder() / "remote" / name
+
+
+def cache_folder() -> Path:
+    """Where a user's files are kept that can be made again."""
+    cached = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return cached / "audiogen"

@@ -102,6 +102,7 @@ def _command(model: Mapping[str, Any]) -> str:
         if key in ARGUMENTS and isinstance(value, str):
             words += [ARGUMENTS[key], value]
     words += ["--dtype", dtype] if isinstance(dtype := model.get("dtype"), str) else []
+    words += ["--compile"] if model.get("compile") is True else []
     return shlex.join(words)
 
 
