@@ -74,7 +74,7 @@ class GenerationSection(PluginOptions):
     sigma_max: Number = Field(100, gt=0, description="Highest noise level of the schedule.")
     rho: Number = Field(1.0, gt=0, description="Exponent of the noise schedule.")
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws a fresh seed an output.")
-    cfg_interval: list[Number] = Field(
+    cfg_interval: list[Annotated[Number, Field(ge=0, le=1)]] = Field(
         [0, 1],
         min_length=2,
         max_length=2,

@@ -19,7 +19,7 @@ from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.recordings import FILES, INIT_AUDIO, RecordingChecks, is_encoded
+from audiogen_core.recordings import FILES, INIT_AUDIO, MASK, RecordingChecks, is_encoded, kept
 from audiogen_core.registry import describe
 from audiogen_core.samples import samples_of
 from audiogen_core.seeds import DRAW, Seeds
@@ -218,18 +218,18 @@ class _Samples:
         self._own = frozenset(own)
         self._of_samples = [*self._known, *own]
         used = {*checks, *model.default_keys.values()}
-        needs = {
-            "prompt": "prompt",
-            "audio_prompt": "audio_prompt",
-            "negative_prompt": "prompt",
-        }
-        self._useless = frozenset(key for key, id_ in needs.items() if id_ not in used)
+        missing = "this model has no conditioner for it"
+        self._useless = dict.fromkeys({"prompt", "audio_prompt"} - used, missing)
+        if not model.takes_negative_prompts:
+            inattentive = "this model does not attend to the prompt"
+            self._useless["negative_prompt"] = inattentive if "prompt" in used else missing
         self._ignored: set[str] = set()
         self._cut_rate = model.sample_rate if config.trims else None
         self._problems: dict[Problem, None] = {}
         self._longest = 0.0
         self._varies = False
         self._unguided = False
+        self._cuts_masks = False
         # What holds for all samples is checked once, and files are not opened for each of them.
         self._good_defaults: set[tuple[ValueCheck, str]] = set()
         self._file_keys = _file_keys(model, plugins)
@@ -277,9 +277,11 @@ class _Samples:
         self._check_values(sample.where, given, values, misspelt | unknown)
         self._ignored.update(key for key in self._useless if given.get(key) not in (None, ""))
         settings = self._settings_of(sample.where, own, values) if usable else None
+        if settings is not None and not self._problems:
+            self._check_mask(sample.where, given, values, settings[0].latents)
         if self._problems or settings is None:
             return None
-        negative = values.get("negative_prompt") is not None
+        negative = bool(values.get("negative_prompt"))
         self._unguided |= negative and settings[0].generation.cfg_scale == 1
         # Samples that differ in these alone are no equals, whose seeds would depend on their order.
         differing = {key: one for key, one in own.items() if key != "seed" and one is not None}
@@ -307,10 +309,10 @@ class _Samples:
             raise failed
 
     def notes(self) -> tuple[str, ...]:
-        notes = [
-            f"{key} does nothing: this model has no conditioner for it"
-            for key in sorted(self._ignored)
-        ]
+        notes = [f"{key} does nothing: {self._useless[key]}" for key in sorted(self._ignored)]
+        section = self._config.generation
+        if not self._model.is_guided and "cfg_scale" in section.model_fields_set:
+            notes.append("cfg_scale does nothing: this model has no conditioning to guide by")
         if self._unguided and "negative_prompt" not in self._useless:
             notes.append("negative_prompt does nothing where cfg_scale is 1")
         seconds = self._model.samples / self._model.sample_rate
@@ -319,6 +321,8 @@ class _Samples:
                 f"seconds_total is up to {self._longest:g}, but this model makes {seconds:.4g} "
                 "seconds at most: outputs end there"
             )
+        if self._cuts_masks:
+            notes.append("a mask begins at seconds_total or later, where the audio is cut off")
         if self._config.generation.init_noise_level is not None and not self._varies:
             notes.append("generation.init_noise_level does nothing: no sample has init_audio")
         return tuple(notes)
@@ -406,6 +410,25 @@ class _Samples:
             if negative and "negative_prompt" not in refused:
                 # It takes the prompt's place in the unconditional half.
                 self._check_value(check, where, given, "negative_prompt", negative)
+
+    def _check_mask(
+        self, where: str, given: Mapping[str, Any], values: Mapping[str, Any], latents: int
+    ) -> None:
+        """Refuses a mask that begins after what is sampled of a sample."""
+        if (mask := values.get(MASK)) is None:
+            return
+        total = values.get("seconds_total")
+        if self._cut_rate is not None and total is not None:
+            self._cuts_masks |= min(start for start, _ in mask) >= total
+        if latents == self._model.latents or not all(kept(mask, self._model, latents)):
+            return
+        seconds = latents * self._model.ratio / self._model.sample_rate
+        self._problem(
+            where if MASK in given else "conditioning_defaults",
+            MASK,
+            f"begins after what is sampled: {seconds:.4g} seconds with generation.sample_size "
+            '"auto" and this seconds_total',
+        )
 
     def _check_value(
         self, check: ValueCheck, where: str, given: Mapping[str, Any], key: str, value: Any

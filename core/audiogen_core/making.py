@@ -114,8 +114,7 @@ def make_audio(model: Model, batch: Batch, observer: Observer) -> dict[int, Floa
 
 def _negatives(jobs: Sequence[Job], config: ModelConfig) -> list[Mapping[str, Any] | None]:
     """For each job its conditioning with the negative prompt as its prompt; None without one."""
-    keys = {section.id for section in config.conditioners} | set(config.default_keys.values())
-    if "prompt" not in keys:
+    if not config.takes_negative_prompts:
         return [None for _ in jobs]
     return [
         None if job.negative_prompt is None else {**job.values, "prompt": job.negative_prompt}

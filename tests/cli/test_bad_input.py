@@ -510,6 +510,11 @@ VALUES = [
         "generation.cfg_interval: must be [low, high], not [0.8, 0.2]",
     ),
     in_config(
+        "cfg_interval in sigma",
+        {"generation.cfg_interval": [0.19, 1.61]},
+        "generation.cfg_interval[1]: must be at most 1, not 1.61",
+    ),
+    in_config(
         "cfg_interval of three",
         {"generation.cfg_interval": [0, 0.5, 1]},
         "generation.cfg_interval: must have at most 2 items",
@@ -650,6 +655,15 @@ VALUES = [
             "  generation.s_churn: must be a number, not a string\n"
             "  generation.s_noise: must be at least 0, not -1"
         ),
+    ),
+    in_config(
+        "options of the sampler that exclude each other",
+        {
+            "generation.sampler_type": "k-heun",
+            "generation.s_tmin": 2,
+            "generation.s_tmax": 1.5,
+        },
+        "generation: s_tmin (2.0) must not be above s_tmax (1.5)",
     ),
     in_config(
         "an option of the default sampler of the wrong type",
@@ -1501,10 +1515,26 @@ MODEL = [
     ),
     in_model(
         "out_channels that differ",
-        {"model.pretransform.config.io_channels": 1},
+        {"model.pretransform.config.out_channels": 1},
         (
             "model.pretransform.config.decoder.config.out_channels: must be 1 (the channels of "
             "the pretransform), not 2"
+        ),
+    ),
+    in_model(
+        "in_channels that differ",
+        {"model.pretransform.config.encoder.config.in_channels": 1},
+        (
+            "model.pretransform.config.encoder.config.in_channels: must be 2 (the channels of "
+            "the pretransform), not 1"
+        ),
+    ),
+    in_model(
+        "an encoder of another ratio",
+        {"model.pretransform.config.encoder.config.strides": [4, 4, 8, 8]},
+        (
+            "model.pretransform.config.encoder.config: makes a latent of 1024 samples, but the "
+            "decoder 2048 samples of one"
         ),
     ),
     in_model(
@@ -1653,7 +1683,15 @@ MODEL = [
             "model/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
             "'model/t5' is no T5: its config's d_model: is required, but missing"
         ),
-        files={"model/t5/config.json": b'{"model_type": "bert"}'},
+        files={"model/t5/config.json": b'{"model_type": "t5"}'},
+    ),
+    Case(
+        "t5 folder of another network",
+        (
+            "model/model_config.json: model.conditioning.configs[0].config.t5_model_name: "
+            "'model/t5' is no T5: its config's model_type: must be 't5' or 'mt5', not 'umt5'"
+        ),
+        files={"model/t5/config.json": b'{"model_type": "umt5", "d_model": 64}'},
     ),
     in_model(
         "strides that do not fit c_mults",

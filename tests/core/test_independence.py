@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from audiogen_core import Generator
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.interfaces.backbone import BackboneInputs
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
-from tests.conftest import Command, local_model
+from tests.conftest import DATA, Command, local_model
 
 NOISY: dict[str, dict[str, float]] = {
     "dpmpp-2m-sde": {},
@@ -173,3 +174,45 @@ def test_a_neighbour_s_time_does_not_decide_what_a_sample_is_computed_with() -> 
         guided(x, torch.tensor(times))
     guided(x, torch.tensor(0.9))
     assert network.sizes == [4, 4, 4, 2]
+
+
+def test_both_halves_are_given_the_same_crop(tmp_path: Path) -> None:
+    """A negative prompt that is the prompt leads nowhere, though an audio prompt is cropped."""
+    config = tiny_config()
+    config["sample_size"] = 16384
+    conditioning = config["model"]["conditioning"]
+    options = {"input_dim": 3, "sample_size": 2, "random_crop": True, "project_out": True}
+    conditioning["configs"].append({"id": "audio", "type": "pre_encoded_latent", "config": options})
+    config["model"]["diffusion"]["cross_attention_cond_ids"].append("audio")
+    folder = write_tiny_model(tmp_path / "model", config)
+    values = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    np.save(tmp_path / "audio.npy", values)
+    generator = Generator.load(
+        model_config=folder / "model_config.json",
+        ckpt_path=folder / "model.safetensors",
+        device="cpu",
+    )
+    sample = {"prompt": "rain", "audio": str(tmp_path / "audio.npy"), "seconds_total": 0.3}
+    named = {"steps": 4, "seed": 1}
+    (plain,) = generator.generate([sample], cfg_scale=1, **named)
+    (led,) = generator.generate([{**sample, "negative_prompt": "rain"}], cfg_scale=5, **named)
+    assert np.abs(plain.audio - led.audio).max() < 1e-3 * np.abs(plain.audio).max()
+
+
+def test_a_negative_prompt_counts_where_the_prompt_is_attended_to() -> None:
+    """In a model that prepends it, it changes nothing; the scale does."""
+    case = DATA / "golden" / "patches_prepended"
+    generator = Generator.load(
+        model_config=case / "model_config.json",
+        ckpt_path=case / "model.safetensors",
+        device="cpu",
+    )
+    sample = {"prompt": "a", "seconds_total": 0.1}
+    named = {"steps": 2, "seed": 1}
+    asked = [(sample, 3.0), ({**sample, "negative_prompt": "noise"}, 3.0), (sample, 1.0)]
+    first, led, plain = (
+        next(iter(generator.generate([one], cfg_scale=scale, **named))).audio
+        for one, scale in asked
+    )
+    assert np.array_equal(first, led)
+    assert not np.array_equal(first, plain)

@@ -216,6 +216,25 @@ def test_a_negative_prompt_without_guidance_is_told() -> None:
     assert notes == [told, told, ()]
 
 
+def test_a_negative_prompt_that_is_not_attended_to_is_told() -> None:
+    """It takes the prompt's place among what the network attends to, and nowhere else."""
+    model = tiny_config()
+    diffusion = model["model"]["diffusion"]
+    diffusion["cross_attention_cond_ids"].remove("prompt")
+    told = planned({"negative_prompt": "hiss"}, model=model).notes
+    assert told == ("negative_prompt does nothing: this model does not attend to the prompt",)
+    assert planned({"negative_prompt": ""}, cfg_scale=1).notes == ()
+
+
+def test_guidance_without_anything_to_guide_by_is_told() -> None:
+    """Where it is asked for."""
+    model = tiny_config()
+    model["model"]["diffusion"]["cross_attention_cond_ids"] = []
+    note = "cfg_scale does nothing: this model has no conditioning to guide by"
+    assert planned(cfg_scale=3, model=model).notes == (note,)
+    assert planned(model=model).notes == ()
+
+
 def test_numbers_of_samples_stay_as_written() -> None:
     """7 beside 7.0 are two settings: names and identities tell them apart."""
     alone = [jobs(planned({"cfg_scale": one}))[0] for one in (7, 7.0)]
@@ -352,6 +371,20 @@ def test_a_default_key_beside_what_it_stands_in_for(tmp_path: Path) -> None:
     conditioning["default_keys"] = {"prompt": "audio_prompt"}
     sample = {"prompt": str(tmp_path / "x.npy"), "audio_prompt": "nowhere.npy"}
     assert len(planned(sample, model=model).jobs) == 1
+
+
+def test_a_mask_after_what_is_sampled(tmp_path: Path) -> None:
+    """It is refused where less is sampled, and told where what it makes is cut off."""
+    recording = tmp_path / "tone.wav"
+    Wav().encode(tones(0.3, 44100, 2), 44100, recording, Tags())
+    model = {**tiny_config(), "model_type": "diffusion_cond_inpaint"}
+    sample = {"inpaint_audio": str(recording), "mask": [[2.1, None]], "seconds_total": 0.5}
+    told = ("a mask begins at seconds_total or later, where the audio is cut off",)
+    assert planned(sample, model=model).notes == told
+    assert planned({**sample, "mask": [[0.4, 1], [2.1, None]]}, model=model).notes == ()
+    assert planned(sample, model=model, cut=False).notes == ()
+    (problem,) = problems(sample, model=model, sample_size="auto")
+    assert problem.startswith("input.samples[0].mask: begins after what is sampled: 1.486 seconds")
 
 
 def test_a_mask_of_numbers_beyond_all_measure() -> None:

@@ -37,7 +37,13 @@ from audiogen_core.options import PluginOptions
 
 
 class AudioEncoder(nn.Module, ABC):
-    """A network from audio to what the bottleneck takes that makes something of its weights."""
+    """A network from audio to what the bottleneck takes that makes something of its weights.
+
+    Attributes:
+        ratio: Audio samples a latent, which the decoder must share; None where it is not told.
+    """
+
+    ratio: int | None = None
 
     def prepare(self) -> None:
         """Called once before audio is encoded: the place to fold or fuse the weights."""

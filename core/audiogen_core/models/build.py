@@ -212,10 +212,14 @@ def _build_pretransform(
             f"{where}.downsampling_ratio",
             f"must equal the decoder's ratio ({decoder.ratio}), not {parts.downsampling_ratio}",
         )
+    if (ratio := getattr(encoder, "ratio", None)) not in (None, decoder.ratio):
+        builder.problem(
+            f"{where}.encoder.config",
+            f"makes a latent of {ratio} samples, but the decoder {decoder.ratio} samples of one",
+        )
     return encoder, Pretransform(
         decoder=decoder,
         bottleneck=bottleneck,
         scale=section.scale,
-        iterate_batch=section.iterate_batch,
         soft_clip=parts.decoder.soft_clip,
     )

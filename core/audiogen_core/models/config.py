@@ -107,7 +107,7 @@ class AutoencoderSection(_Section):
 
 
 class PretransformSection(_Section):
-    """What stands between audio and latents."""
+    """What stands between audio and latents: whatever it says, samples are decoded one by one."""
 
     type: Literal["autoencoder"]
     config: AutoencoderSection
@@ -208,6 +208,18 @@ class ModelConfig:
         """Which key a conditioner reads when its own is not given."""
         conditioning = self.file.model.conditioning
         return {} if conditioning is None else conditioning.default_keys
+
+    @property
+    def takes_negative_prompts(self) -> bool:
+        """Whether the network attends to the prompt: in that place a negative prompt counts."""
+        attended = self.file.model.diffusion.cross_attention_cond_ids
+        return any("prompt" in (key, self.default_keys.get(key)) for key in attended)
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether guidance has anything to compare: tokens that are attended to or prepended."""
+        diffusion = self.file.model.diffusion
+        return bool(diffusion.cross_attention_cond_ids or diffusion.prepend_cond_ids)
 
     @property
     def pre_encoded_keys(self) -> list[str]:
@@ -333,6 +345,12 @@ def _inconsistencies(file: ModelFile) -> Iterator[Problem]:
                 "latent_dim": (latents, f"{where}.latent_dim"),
                 "out_channels": (audio, "the channels of the pretransform"),
             },
+        )
+        heard = autoencoder.in_channels or autoencoder.io_channels
+        yield from _differences(
+            autoencoder.encoder.config,
+            f"{where}.encoder.config",
+            {"in_channels": (heard, "the channels of the pretransform")},
         )
         if file.sample_size < autoencoder.downsampling_ratio:
             yield Problem(

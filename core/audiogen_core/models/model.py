@@ -202,6 +202,7 @@ class Model:
             more: What is known of the samples besides, by id.
         """
         section = self.config.file.model.diffusion
+        before = [one.get_state() for one in generators]
 
         def embedded(rows: Sequence[int], values: Sequence[Mapping[str, Any]]) -> Any:
             chosen = [generators[row] for row in rows]
@@ -214,6 +215,9 @@ class Model:
         if not given or positive.cross_attention is None:
             return ConditioningInputs(positive, None)
         rows = list(given)
+        # What is drawn for the one half is drawn for the other.
+        for generator, state in zip(generators, before, strict=True):
+            generator.set_state(state)
         # The others have zeros, as they have in a batch without any negative prompt.
         negative = torch.zeros_like(positive.cross_attention)
         negative[rows] = negative_tokens(embedded(rows, list(given.values())), section)

@@ -19,7 +19,6 @@ class Pretransform(nn.Module):
         decoder: The network.
         bottleneck: What stands between latents and network, if anything.
         scale: What latents are multiplied with before decoding.
-        iterate_batch: Whether samples are decoded one by one, which takes less memory.
         soft_clip: Whether the audio goes through a tanh.
     """
 
@@ -29,7 +28,6 @@ class Pretransform(nn.Module):
         decoder: AudioDecoder,
         bottleneck: Bottleneck | None = None,
         scale: float = 1.0,
-        iterate_batch: bool = False,
         soft_clip: bool = False,
     ) -> None:
         super().__init__()
@@ -38,7 +36,6 @@ class Pretransform(nn.Module):
         self._encoder_prepared = False
         self.bottleneck = bottleneck
         self.scale = scale
-        self.iterate_batch = iterate_batch
         self.soft_clip = soft_clip
 
     @torch.inference_mode()
@@ -73,8 +70,7 @@ class Pretransform(nn.Module):
         latents = (latents * self.scale).to(_type_of(self.decoder))
         if self.bottleneck is not None:
             latents = self.bottleneck.decode(latents)
-        parts = torch.split(latents, 1) if self.iterate_batch else (latents,)
-        audio = torch.cat([self._tiled(part) for part in parts])
+        audio = self._tiled(latents)
         return torch.tanh(audio) if self.soft_clip else audio
 
     def _tiled(self, latents: Tensor) -> Tensor:

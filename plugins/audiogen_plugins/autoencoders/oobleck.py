@@ -145,6 +145,8 @@ class OobleckEncoder(AudioEncoder):
         snake: Snake activations; otherwise ELU.
     """
 
+    ratio: int
+
     def __init__(
         self,
         *,

@@ -408,7 +408,7 @@ def _seen(tokens: Tensor) -> Tokens | None:
 
 
 def _folded(tokens: Tensor) -> Tokens | None:
-    """The tokens without what need not be computed: the result is the same.
+    """The tokens without what need not be computed: the result is the same, but for rounding.
 
     Zero vectors, which fill up prompts, are projected to one and the same key: one that weighs as
     much as all of them does for all. Rows of nothing but zeros, with which guidance compares, get

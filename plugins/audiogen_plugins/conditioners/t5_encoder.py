@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,6 +31,7 @@ POSITIONS = f"encoder.block.0.{ATTENTION}.relative_attention_bias.weight"
 class T5Config(PluginOptions):
     """The keys of ``config.json`` that say what the encoder is."""
 
+    model_type: str = "t5"
     d_model: Width
     d_kv: Width = 64
     d_ff: Width = 2048
@@ -41,6 +42,14 @@ class T5Config(PluginOptions):
     relative_attention_max_distance: Annotated[int, Field(ge=4, le=2**20)] = 128
     layer_norm_epsilon: Annotated[float, Field(gt=0)] = 1e-6
     feed_forward_proj: Literal["relu", "gated-gelu", "gated-silu"] = "relu"
+
+    @field_validator("model_type")
+    @classmethod
+    def _like_t5(cls, value: str) -> str:
+        # UMT5 has tensors of the same names, and others besides: as T5 it would mean nothing.
+        if value not in {"t5", "mt5"}:
+            raise ValueError(f"must be 't5' or 'mt5', not '{value}'")
+        return value
 
     @property
     def gated(self) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from audiogen_core.options import PluginOptions
 
@@ -32,6 +32,12 @@ class ChurnOptions(PluginOptions):
     s_noise: float = Field(
         default=1.0, ge=0, description="Standard deviation of the noise that is added."
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.s_tmax is not None and self.s_tmin > self.s_tmax:
+            raise ValueError(f"s_tmin ({self.s_tmin}) must not be above s_tmax ({self.s_tmax})")
+        return self
 
 
 def churn(
