@@ -127,6 +127,20 @@ def test_zero_tokens_are_left_out_with_the_same_result(attention: dict[str, Any]
     torch.testing.assert_close(trained.detach(), again, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("filled", [(1, 12), (30, 60), (127, 3)])
+def test_zero_tokens_weigh_what_they_did(dtype: torch.dtype, filled: tuple[int, int]) -> None:
+    """All tokens together count as many as there were, to a thousandth, in 16 bits, too."""
+    tokens = torch.zeros(2, 130, BASE["cond_token_dim"])
+    for row, count in zip(tokens, filled, strict=True):
+        row[:count] = 1
+    module = with_random_weights(built).to(dtype)
+    with torch.inference_mode():
+        (context, *_) = module.prepared(BackboneInputs(tokens)).contexts
+    counted = context.weights.double().exp().sum(-1)
+    torch.testing.assert_close(counted, torch.full_like(counted, 130), rtol=1e-3, atol=0)
+
+
 def test_patches_set_the_length_multiple() -> None:
     """Lengths must be a multiple of the patch size, and others are refused."""
     model = with_random_weights(lambda: built(patch_size=3))

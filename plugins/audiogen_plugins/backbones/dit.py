@@ -334,7 +334,7 @@ class DiffusionTransformer(Backbone):
         """Projects the conditioning, as far as the keys and values of each block."""
         like = self.preprocess_conv.weight
         contexts: Sequence[Context | None] = ()
-        if (given := inputs.cross_attention) is not None and (seen := _seen(given)):
+        if (given := inputs.cross_attention) is not None and (seen := _seen(given, like.dtype)):
             tokens, weights = seen
             if self.to_cond_embed is not None:
                 tokens = self.to_cond_embed(tokens.to(like))
@@ -399,23 +399,25 @@ class DiffusionTransformer(Backbone):
         return torch.cat((x, extra.to(x)), dim=1)
 
 
-def _seen(tokens: Tensor) -> Tokens | None:
+def _seen(tokens: Tensor, dtype: torch.dtype) -> Tokens | None:
     """The tokens that are attended to: all of them in training, which sees others in every step.
 
     There, looking which of them are needed would let a GPU wait.
     """
-    return Tokens(tokens, None) if torch.is_grad_enabled() else _folded(tokens)
+    return Tokens(tokens, None) if torch.is_grad_enabled() else _folded(tokens, dtype)
 
 
-def _folded(tokens: Tensor) -> Tokens | None:
+def _folded(tokens: Tensor, dtype: torch.dtype) -> Tokens | None:
     """The tokens without what need not be computed: the result is the same, but for rounding.
 
     Zero vectors, which fill up prompts, are projected to one and the same key: one that weighs as
-    much as all of them does for all. Rows of nothing but zeros, with which guidance compares, get
-    zeros for values and so from the attention: the last rows are left out where they are such.
+    much as all of them does for all. In 16 bits, which hold such a weight to 1 % alone, a second
+    one weighs what is missing. Rows of nothing but zeros, with which guidance compares, get zeros
+    for values and so from the attention: the last rows are left out where they are such.
 
     Args:
         tokens: ``[batch, tokens, dim]``.
+        dtype: What the weights will be rounded to.
 
     Returns:
         At most as many rows and tokens; None where there is no row.
@@ -426,17 +428,24 @@ def _folded(tokens: Tensor) -> Tokens | None:
         return None
     tokens, filled = tokens[:rows], filled[:rows]
     counts = filled.sum(1)
-    length = min(int(counts.max()) + 1, tokens.shape[1])
+    folded = 1 if dtype == torch.float32 else 2
+    length = min(int(counts.max()) + folded, tokens.shape[1])
     if length == tokens.shape[1]:
         return Tokens(tokens, None)
-    # Those that are filled come first, in their order, and then one that is not.
+    # Those that are filled come first, in their order, and then one or two that are not.
     order = (~filled).to(torch.uint8).argsort(dim=1, stable=True)[:, :length]
     kept = tokens.gather(1, order[:, :, None].expand(-1, -1, tokens.shape[2]))
     places = torch.arange(length, device=tokens.device)
-    empty = (tokens.shape[1] - counts).float().log()[:, None]
+    counts = counts[:, None]
     weights = torch.zeros(rows, length, device=tokens.device)
-    weights = weights.where(places < counts[:, None], empty)
-    weights = weights.masked_fill(places > counts[:, None], -math.inf)
+    weights = weights.masked_fill(places > counts, -math.inf)
+    missing = (tokens.shape[1] - counts).float()
+    for number in range(folded):
+        weight = missing.log()
+        if number < folded - 1:
+            weight = (weight * (1 - torch.finfo(dtype).eps)).to(dtype).float()
+        weights = weights.where(places != counts + number, weight)
+        missing = missing - weight.exp()
     return Tokens(kept, weights[:, None, None])
 
 
