@@ -25,15 +25,14 @@ def linear_layers(module: nn.Module) -> list[tuple[nn.Module, str, nn.Linear]]:
 
 
 def make_fast(module: nn.Module) -> None:
-    """Lets oneDNN multiply in the linear layers of a module, where torch has it.
+    """Lets `linear` multiply in the linear layers of a module.
 
     Args:
         module: Its weights stay what and where they are. Others than float32 on a CPU are
             multiplied as before.
     """
-    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        for _, _, child in linear_layers(module):
-            child.__class__ = FastLinear  # it keeps its parameters, and hooks that others have set
+    for _, _, child in linear_layers(module):
+        child.__class__ = FastLinear  # it keeps its parameters, and hooks that others have set
 
 
 class FastLinear(nn.Linear):
@@ -41,22 +40,35 @@ class FastLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., in]`` to ``[..., out]``."""
-        ours = self.weight.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32
-        # oneDNN's product has no derivative.
-        if not ours or (torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)):
-            return functional.linear(x, self.weight, self.bias)
-        multiply = _opaque if torch.compiler.is_compiling() else _multiply
-        product: Tensor = multiply(x, self.weight, self.bias)
-        return product
+        return linear(x, self.weight, self.bias)
 
 
-def _multiply(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`torch.nn.functional.linear`, by oneDNN where torch has it and nothing is learned.
+
+    Args:
+        x: ``[..., in]``.
+        weight: ``[out, in]``.
+        bias: ``[out]``.
+
+    Returns:
+        ``[..., out]``.
+    """
+    ours = weight.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
+    # oneDNN's product has no derivative.
+    learned = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    if not ours or learned or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return functional.linear(x, weight, bias)
+    return _opaque(x, weight, bias) if torch.compiler.is_compiling() else _product(x, weight, bias)
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # noqa: SLF001
     return product
 
 
 # Compiled code calls it as it is: torch's compiler takes it for one whose weights were packed.
-_opaque = torch.library.custom_op("audiogen::linear", _multiply, mutates_args=())
+_opaque = torch.library.custom_op("audiogen::linear", _product, mutates_args=())
 
 
 @_opaque.register_fake

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from audiogen_core.models.checkpoint import FLOATS, PickledCheckpoint, SafetensorsCheckpoint
 from audiogen_core.models.limits import Parts, Width
+from audiogen_core.models.linear import linear
 from audiogen_core.options import PluginOptions
 
 EMBEDDING = ("shared.weight", "encoder.embed_tokens.weight")
@@ -166,7 +167,7 @@ class T5Encoder:
         return self._norm(x, "encoder.final_layer_norm")
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
-        return functional.linear(x, self._weights[f"{name}.weight"])
+        return linear(x, self._weights[f"{name}.weight"])
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
         """Without mean and bias (Zhang and Sennrich 2019, arXiv 1910.07467), in float32."""
