@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,12 @@ MAX_RECORDING_BYTES = 2**30
 
 MARGIN = 4096
 """Samples that are read beyond what is kept, for a resampler sees what comes next."""
+
+MAX_DAMAGED = 2**16
+"""Packets of a file that cannot be decoded: half an hour of MP3, tried within a second."""
+
+MIN_RATE = 2000
+"""Less than any recording has, and enough for a block of it to fit into memory at another rate."""
 
 MAX_RATE = 768_000
 MAX_CHANNELS = 64
@@ -116,14 +123,15 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
     wanted = length = 0
     for block, rate in _decoded(path):
         wanted = wanted or -(-samples * rate // sample_rate) + MARGIN
-        parts.append(block)
+        # Piece by piece: the number of channels may change.
+        parts.append(_mixed(block, channels))
         length += block.shape[1]
         if length >= wanted:
             break
     free_graphs()
     if not parts:
         raise ValueError("holds no audio")
-    audio = _mixed(np.concatenate(parts, axis=1)[:, :wanted], channels)
+    audio = np.concatenate(parts, axis=1)[:, :wanted]
     if not np.isfinite(audio).all():
         raise ValueError("holds NaN or infinity")
     if rate != sample_rate:
@@ -135,17 +143,28 @@ def read_beginning(path: Path, sample_rate: int, channels: int, samples: int) ->
 def _decoded(path: Path) -> Generator[tuple[FloatArray, int], None, None]:
     """The channels of a file as they are, ``[channels, samples]``, and their rate in hertz.
 
+    The rate is always that of the beginning; the number of channels may change.
+
     Raises:
         ValueError: Nothing of it can be decoded.
     """
     import av
 
-    converter: av.AudioResampler | None = None
-    for frame in _frames(path):
+    rate = 0
+    for (_, layout, own_rate), frames in groupby(_frames(path), key=_form):
+        rate = rate or own_rate
         # Packed: of more than eight planes, PyAV reads beyond the last that it has.
-        converter = converter or av.AudioResampler("flt", frame.layout, frame.sample_rate)
-        for one in converter.resample(frame):
-            yield unpacked(one), one.sample_rate
+        converter = av.AudioResampler("flt", layout, rate)
+        for frame in chain(frames, [None]):
+            for one in converter.resample(frame):
+                yield unpacked(one), rate
+        del converter
+        free_graphs()
+
+
+def _form(frame: av.AudioFrame) -> tuple[str, str, int]:
+    """What a resampler cannot change between two frames, and some files do."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def free_graphs() -> None:
@@ -195,28 +214,41 @@ def open_source(file: str | BinaryIO, protocols: str) -> InputContainer:
 
 
 def _frames(path: Path) -> Generator[av.AudioFrame, None, None]:
-    """What of a file can be decoded, up to where it is damaged.
+    """What of a file can be decoded: damaged packets are left out, as players do.
 
     Raises:
-        ValueError: Nothing of it.
+        ValueError: Nothing of it, or more than `MAX_DAMAGED` packets are damaged.
     """
     import av
 
-    found = False
+    found, damaged = False, 0
+    reason: str | None = None
     try:
         # An open file and no protocol: no name and no playlist leads anywhere else.
         with path.open("rb") as file, open_source(file, "none") as source:
-            for frame in source.decode(audio_stream(source)):
-                if frame.sample_rate > MAX_RATE or frame.layout.nb_channels > MAX_CHANNELS:
-                    raise ValueError("claims more channels or samples a second than audio has")
-                if frame.samples:
-                    yield frame
-                    found = True
-    except av.FFmpegError as error:
-        if not found:  # else what comes before the damage is heard, as players do
-            raise ValueError(f"cannot be read as audio: {error.strerror}") from None
+            for packet in source.demux(audio_stream(source)):
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError as error:
+                    reason = error.strerror
+                    damaged += 1
+                    if damaged > MAX_DAMAGED:
+                        raise ValueError(f"is damaged in over {MAX_DAMAGED} places") from None
+                    continue
+                for frame in frames:
+                    if not MIN_RATE <= frame.sample_rate <= MAX_RATE:
+                        raise ValueError(f"claims {frame.sample_rate} Hz, which no audio has")
+                    if frame.layout.nb_channels > MAX_CHANNELS:
+                        raise ValueError("claims more channels than audio has")
+                    if frame.samples:
+                        yield frame
+                        found = True
+    except av.FFmpegError as error:  # where the file itself ends being readable, so does the audio
+        reason = error.strerror
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
+    if reason is not None and not found:
+        raise ValueError(f"cannot be read as audio: {reason}")
 
 
 def unpacked(frame: av.AudioFrame) -> FloatArray:
