@@ -22,7 +22,7 @@ import pytest
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
 from audiogen_core.tags import Tags, tags_of
 from audiogen_core.testing import encoders as contract
-from audiogen_plugins import encoders
+from audiogen_plugins import _ffmpeg, encoders
 from audiogen_plugins.encoders import _av, _m4a, aac, he_aac, mp3, opus
 from audiogen_plugins.encoders._resample import resampled
 from audiogen_plugins.encoders.aac import Aac96, Aac128, Aac192, Aac256
@@ -176,7 +176,7 @@ def test_audio_of_many_blocks_is_seamless(
     """How much is converted at a time does not change the file."""
     audio = contract.tones(1.0)
     whole = encode(encoder, audio, tmp_path / "whole")
-    monkeypatch.setattr(_av, "BLOCK", 1000)
+    monkeypatch.setattr(_ffmpeg, "BLOCK", 1000)
     pieces = encode(encoder, audio, tmp_path / "pieces")
     assert whole.read_bytes() == pieces.read_bytes()
 
@@ -653,13 +653,13 @@ def test_the_table_of_highest_bit_rates_is_what_lame_does(
 
 
 @pytest.mark.parametrize("rate", [22050, 44100])
-@pytest.mark.parametrize("block", [1000, 1152, _av.BLOCK])
+@pytest.mark.parametrize("block", [1000, 1152, _ffmpeg.BLOCK])
 @pytest.mark.parametrize("samples", [1, 46, 47, 48, 1152, 1153, 1198, 1199, 1200, 1729, 44101])
 def test_mp3_is_gapless(
     samples: int, block: int, rate: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not a sample is added or lost, from 47 samples on: FFmpeg's decoder gives no fewer."""
-    monkeypatch.setattr(_av, "BLOCK", block)
+    monkeypatch.setattr(_ffmpeg, "BLOCK", block)
     audio = contract.tones(samples / rate, rate)
     for encoder in (Mp3V0, Mp3Cbr128):
         path = encode(encoder, audio, tmp_path / "x.mp3", rate)

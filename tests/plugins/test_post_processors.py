@@ -113,6 +113,14 @@ def test_loudness_is_reached(lufs: float, amplitude: float) -> None:
     assert not notes
 
 
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_loudness_is_reached_with_any_number_of_channels(channels: int) -> None:
+    """Up to the eight that loudness has weights for."""
+    made, notes = run("loudness", sine(0.1)[:1].repeat(channels, axis=0), lufs=-30)
+    assert measure(made, RATE).loudness == pytest.approx(-30, abs=0.05)
+    assert not notes
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are not listed here")
 def test_filters_do_not_stay() -> None:
     """Nor their threads, of which FFmpeg starts one for every processor."""

@@ -53,6 +53,14 @@ def test_levels_are_those_of_the_sound() -> None:
     assert found.loudness == pytest.approx(-20, abs=0.2)
 
 
+@pytest.mark.parametrize(("channels", "has_loudness"), [(8, True), (9, False)])
+def test_more_channels_than_stereo_can_be_measured(channels: int, has_loudness: bool) -> None:
+    """Loudness is defined for up to eight."""
+    found = measure(np.tile(sine(997, 0.1)[:1], (channels, 1)), RATE)
+    assert found.channels == channels
+    assert (found.loudness is not None) == has_loudness
+
+
 @pytest.mark.parametrize("samples", [1, 2, 199, 2048, 10 * RATE])
 def test_any_length_can_be_measured(samples: int) -> None:
     """From one sample on there is a picture; below 400 ms there is no loudness."""

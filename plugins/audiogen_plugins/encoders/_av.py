@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.tags import SETTINGS_KEY, Tags
+from audiogen_plugins._ffmpeg import LAYOUTS, blocks
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -22,14 +23,8 @@ if TYPE_CHECKING:
 
     AudioPacket: TypeAlias = Packet[AudioStream]
 
-LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
-"""FFmpeg's name of each channel count's layout, in the order of the FLAC specification."""
-
 SampleFormat: TypeAlias = Literal["s16", "s32", "flt", "fltp"]
 """What encoders take: packed 16-bit or 24-bit integers (in the high bits of 32), or floats."""
-
-BLOCK = 1 << 16
-"""Samples a channel that are converted at a time, so that long audio is never copied whole."""
 
 
 @dataclass(frozen=True)
@@ -241,17 +236,3 @@ def _without_spare_frame(packets: list[AudioPacket], frame_size: int) -> list[Au
         if not last.duration and (before.duration or 0) < frame_size and (before.pts or 0) > 0:
             return [*others, before]
     return packets
-
-
-def blocks(audio: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Pieces of the audio, ``[channels, up to BLOCK]``, each with where it starts.
-
-    Raises:
-        ValueError: A sample is NaN or infinite.
-    """
-    for start in range(0, audio.shape[1], BLOCK):
-        block = np.ascontiguousarray(audio[:, start : start + BLOCK])
-        # The core checks before; FFmpeg's float encoders abort the whole process on a NaN.
-        if not np.isfinite(block).all():
-            raise ValueError("audio holds samples that are NaN or infinite")
-        yield start, block

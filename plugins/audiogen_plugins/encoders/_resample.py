@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
-
 import numpy as np
-import numpy.typing as npt
 
-from audiogen_core.audio_file import free_graphs
+from audiogen_core.audio_file import unpacked
 from audiogen_core.interfaces.encoder import FloatArray
-from audiogen_plugins.encoders import _av
-
-if TYPE_CHECKING:
-    from av import AudioFrame
+from audiogen_plugins._ffmpeg import filtered
 
 QUALITY = "filter_size=256:filter_type=kaiser:kaiser_beta=12:phase_shift=10:cutoff=0.97"
 """Of FFmpeg's resampler: flat to 97 % of the band, with aliases at -140 dB."""
@@ -36,30 +29,10 @@ def resampled(audio: FloatArray, sample_rate: int, target: int) -> FloatArray:
     """
     if sample_rate == target:
         return audio
-    import av
-    from av.filter import Graph
-
-    layout = _av.LAYOUTS[len(audio) - 1]
-    graph = Graph()
-    source = graph.add_abuffer(
-        sample_rate=sample_rate, format="fltp", layout=layout, time_base=Fraction(1, sample_rate)
-    )
-    resampler = graph.add("aresample", f"{target}:{QUALITY}")
+    padded = np.pad(audio, ((0, 0), (0, SILENCE)))
+    resampler = ("aresample", f"{target}:{QUALITY}")
     # Whatever the resampler prefers to compute with, floats come out.
-    as_floats = graph.add("aformat", "sample_fmts=fltp")
-    sink = graph.add("abuffersink")
-    graph.link_nodes(source, resampler, as_floats, sink).configure()
-    pieces: list[npt.NDArray[Any]] = []
-    for start, block in _av.blocks(np.pad(audio, ((0, 0), (0, SILENCE)))):
-        frame = av.AudioFrame.from_ndarray(block, "fltp", layout)
-        frame.sample_rate, frame.pts = sample_rate, start
-        source.push(frame)
-        try:
-            while True:
-                pieces.append(cast("AudioFrame", sink.pull()).to_ndarray())
-        except av.BlockingIOError:
-            pass  # it wants more
-    del graph, source, resampler, as_floats, sink
-    free_graphs()
+    as_floats = ("aformat", "sample_fmts=flt")
+    pieces = [unpacked(frame) for frame in filtered(padded, sample_rate, resampler, as_floats)]
     samples = max(1, round(audio.shape[1] * target / sample_rate))
     return np.ascontiguousarray(np.concatenate(pieces, axis=1)[:, :samples], np.float32)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
 from audiogen_core.tags import Tags
+from audiogen_plugins._ffmpeg import LAYOUTS
 from audiogen_plugins.encoders import _av
 
 MAX_SAMPLE_RATE = 2**20 - 1
@@ -26,7 +27,7 @@ class Flac(Encoder):
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Makes sure that FLAC has room for this rate and these channels."""
-        if not 1 <= channels <= len(_av.LAYOUTS):
+        if not 1 <= channels <= len(LAYOUTS):
             raise EncoderUnavailableError(
                 f"'{self.NAME}' cannot be written with {channels} channels: "
                 f"FLAC holds from 1 to 8 channels."

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
 from audiogen_core.tags import Tags
+from audiogen_plugins._ffmpeg import LAYOUTS
 from audiogen_plugins.encoders import _av
 
 MAX_BYTE_RATE = 2**32 - 1
@@ -27,7 +28,7 @@ class Wav(Encoder):
 
     def check(self, sample_rate: int, channels: int) -> None:
         """Makes sure that the header of a WAV file can say this rate and these channels."""
-        if not 1 <= channels <= len(_av.LAYOUTS):
+        if not 1 <= channels <= len(LAYOUTS):
             raise EncoderUnavailableError(
                 f"'{self.NAME}' cannot be written with {channels} channels: "
                 "from 1 to 8 are possible."

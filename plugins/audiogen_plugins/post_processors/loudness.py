@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
 
-from audiogen_core.audio_file import free_graphs
 from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.options import PluginOptions
-
-LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
-"""FFmpeg's name of each channel count's layout; surround channels weigh more in the loudness."""
+from audiogen_plugins._ffmpeg import LAYOUTS, filtered
 
 GATE = -70.0
 """In LUFS: below it nothing counts, and what FFmpeg reports where nothing counted."""
-
-BLOCK = 1 << 16
-"""Samples a channel that are handed to FFmpeg at a time."""
 
 
 class Loudness(PostProcessor):
@@ -105,35 +98,12 @@ def integrated(audio: FloatArray, sample_rate: int) -> float | None:
         None where nothing was loud and long enough.
     """
     loudness = float(_ebur128(audio, sample_rate, "").get("lavfi.r128.I", GATE))
-    free_graphs()
     return loudness if loudness > GATE else None
 
 
 def _ebur128(audio: FloatArray, sample_rate: int, options: str) -> dict[str, str]:
     """What FFmpeg has told of the audio when it has seen all of it."""
-    import av
-    from av.filter import Graph
-
-    layout = LAYOUTS[len(audio) - 1]
-    graph = Graph()
-    graph.link_nodes(
-        graph.add_abuffer(sample_rate=sample_rate, format="fltp", layout=layout),
-        graph.add("ebur128", f"metadata=1{options}"),
-        graph.add("abuffersink"),
-    ).configure()
     told: dict[str, str] = {}
-
-    def pull() -> None:
-        with contextlib.suppress(av.BlockingIOError, av.EOFError):
-            while True:
-                told.update(graph.pull().metadata)
-
-    for start in range(0, audio.shape[1], BLOCK):
-        block = np.ascontiguousarray(audio[:, start : start + BLOCK])
-        frame = av.AudioFrame.from_ndarray(block, "fltp", layout)
-        frame.sample_rate, frame.pts = sample_rate, start
-        graph.push(frame)
-        pull()
-    graph.push(None)
-    pull()
+    for frame in filtered(audio, sample_rate, ("ebur128", f"metadata=1{options}")):
+        told.update(frame.metadata)
     return told

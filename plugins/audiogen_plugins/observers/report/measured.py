@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audiogen_core.interfaces.encoder import FloatArray
-from audiogen_plugins.post_processors.loudness import LAYOUTS, integrated
+from audiogen_plugins._ffmpeg import LAYOUTS
+from audiogen_plugins.post_processors.loudness import integrated
 
 WAVE_COLUMNS = 200
 """Each holds the lowest and the highest sample of its part."""
