@@ -360,6 +360,23 @@ def test_wav_float_keeps_what_is_beyond_full_scale(tmp_path: Path) -> None:
     assert np.array_equal(decoded, audio)
 
 
+@pytest.mark.parametrize(("width", "samples"), [(1, "|u1"), (2, "<i2"), (4, "<i4")])
+def test_whole_numbers_are_read_with_full_scale_at_one(
+    width: int, samples: str, tmp_path: Path
+) -> None:
+    """Those of 8 bits have no sign, and silence in their middle."""
+    lowest, highest = np.iinfo(samples).min, np.iinfo(samples).max
+    silence = (lowest + highest + 1) // 2
+    path = tmp_path / "x.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(width)
+        file.setframerate(8000)
+        file.writeframes(np.array([lowest, silence, highest], samples).tobytes())
+    decoded, _ = contract.decode(path)
+    assert decoded == pytest.approx(np.array([[-1, 0, 1 - 2 / 2 ** (8 * width)]]))
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(
     ("encoder", "min_snr_db"), [(Opus64, 32), (Opus96, 35), (Opus128, 37), (Opus192, 38)]

@@ -70,7 +70,8 @@ def decode(path: Path, container: str | None = None) -> tuple[FloatArray, int]:
 
     Returns:
         The audio as floats, ``[channels, samples]``, with full scale at 1 (integers are divided
-        by 2 to the power of their bits less one), and its sample rate in hertz.
+        by 2 to the power of their bits less one, unsigned ones once their middle is silence),
+        and its sample rate in hertz.
     """
     import av
 
@@ -89,7 +90,9 @@ def decode(path: Path, container: str | None = None) -> tuple[FloatArray, int]:
         raise ValueError(f"{path.name} holds no audio")
     audio = np.concatenate(blocks, axis=1)
     if np.issubdtype(audio.dtype, np.integer):
-        audio = audio / -float(np.iinfo(audio.dtype).min)
+        lowest, highest = np.iinfo(audio.dtype).min, np.iinfo(audio.dtype).max
+        full = (highest - lowest + 1) / 2
+        audio = (audio - (lowest + full)) / full
     return audio.astype(np.float32), rate
 
 
