@@ -16,6 +16,8 @@ MAX_LINE_BYTES = 2**18
 def raw_lines(path: str, key: str) -> Iterator[tuple[int, bytes]]:
     """The lines of a file with their numbers, from 1; a byte-order mark is left out.
 
+    They end with a line feed, a carriage return or both, as old spreadsheets write them.
+
     Args:
         path: The file.
         key: The key of ``input`` that names it, for messages.
@@ -24,9 +26,11 @@ def raw_lines(path: str, key: str) -> Iterator[tuple[int, bytes]]:
         InputError: The file cannot be read, or has a line of more than `MAX_LINE_BYTES`.
     """
     try:
-        with Path(path).open("rb") as file:
-            lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
-            for number, line in enumerate(lines, start=1):
+        # Latin-1 gives a character for each byte, and only text knows all the ends of lines.
+        with Path(path).open(encoding="latin-1", newline="") as file:
+            texts = iter(lambda: file.readline(MAX_LINE_BYTES + 1), "")
+            for number, text in enumerate(texts, start=1):
+                line = text.encode("latin-1")
                 if len(line) > MAX_LINE_BYTES:
                     what = f"has a line of more than {MAX_LINE_BYTES >> 10} KiB (line {number})"
                     raise problem(key, f"file '{path}' {what}")
