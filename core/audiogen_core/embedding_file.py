@@ -19,6 +19,14 @@ MAX_HEADER_BYTES = 16 * 2**10
 MAX_DATA_BYTES = 64 * 2**20
 """An embedding takes a few hundred bytes a second of audio, so this is hours."""
 
+HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    # It differs from the second in nothing but the names of fields, which no embedding has.
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
+"""By the versions of the format that numpy reads."""
+
 FLOAT_BYTES = (2, 4, 8)
 """The sizes of the floating-point types that every machine has, in bytes."""
 
@@ -27,8 +35,8 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """The shape and type of the array in a ``.npy`` file.
 
     Raises:
-        ValueError: There is no such file, it is no ``.npy`` file, it holds Python objects, it is
-            shorter than its header says or larger than `MAX_DATA_BYTES`.
+        ValueError: There is no such file, it is no ``.npy`` file or of an unknown version, it holds
+            Python objects, it is shorter than its header says or larger than `MAX_DATA_BYTES`.
     """
     if not isinstance(path, str) or not path:
         raise ValueError(f"must be the path of a .npy file, not {shown(path)}")
@@ -39,13 +47,7 @@ def read_header(path: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
         with file.open("rb") as stream:
             # No more than this, whatever length the header claims for itself.
             start = io.BytesIO(stream.read(MAX_HEADER_BYTES))
-            version = np.lib.format.read_magic(start)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read(start)
+            shape, _, dtype = HEADER_READERS[np.lib.format.read_magic(start)](start)
             left = file.stat().st_size - start.tell()
     except FileNotFoundError:
         raise ValueError(f"file '{path}' does not exist") from None

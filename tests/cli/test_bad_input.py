@@ -1029,6 +1029,11 @@ AUDIO_PROMPT = [
     in_embedding(
         "with a deep header", npy_header("-" * 9000 + "1"), "file 'emb.npy' is not a .npy file"
     ),
+    in_embedding(
+        "of a later version",
+        b"\x93NUMPY\x04\x00" + GOOD[8:10] + b"\x00\x00" + GOOD[10:],
+        "file 'emb.npy' is not a .npy file",
+    ),
     in_embedding("a .npz", npz(np.ones((5, 20))), "file 'emb.npy' is not a .npy file"),
     Case(
         "audio prompt a folder",
