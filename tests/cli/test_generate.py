@@ -116,6 +116,21 @@ def test_metadata_tells_the_options_of_a_format(
     assert metadata["output"]["file_format_options"] == {"dither": True}
 
 
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="file names are Unicode here")
+def test_metadata_of_a_model_in_a_folder_whose_name_is_no_text(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its bytes stand in the JSON as Python gives them, so that the path can still be opened."""
+    folder = shutil.copytree(tiny_model, tmp_path / os.fsdecode(b"\xff"))
+    config = write_config()
+    monkeypatch.chdir(folder)
+    result = audiogen("generate", *local_model(Path()), "--generation-config", config)
+    assert result.code == 0, result.err
+    metadata = json.loads(Path(result.out.strip()).with_suffix(".json").read_text(encoding="utf-8"))
+    assert metadata["model"]["ckpt_path"] == str(folder / "model.safetensors")
+
+
 def test_metadata_can_be_left_out(
     tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ class MetadataFiles(Observer):
         text = json.dumps(dict(output.metadata), indent=2, ensure_ascii=False, allow_nan=False)
 
         def write(file: Path) -> None:
-            file.write_text(f"{text}\n", encoding="utf-8")
+            # The bytes of a path may be no text: what stands for them is escaped as JSON has it.
+            file.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
 
         publish(output.folder / f"{output.job.stem}.json", write, output.folder)
