@@ -319,6 +319,23 @@ def test_formats_that_cannot_be_saved_are_told(generator: Generator, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("ending", "file_format"),
+    [
+        ("wav", "wav"), ("flac", "flac"), ("mp3", "mp3 v0"), ("m4a", "m4a aac 256k"),
+        ("ogg", "ogg opus 192k"),
+    ],
+)  # fmt: skip
+def test_an_ending_alone_stands_for_a_good_format(
+    ending: str, file_format: str, generator: Generator, tmp_path: Path
+) -> None:
+    """The same on every machine, and the one that the page about Python names."""
+    own = "wav" if ending != "wav" else "flac"
+    (made,) = generator.generate("wind", steps=1, settings={"output.file_format": own})
+    path = made.save(tmp_path / f"a.{ending}")
+    assert json.loads(path.with_suffix(".json").read_text())["file_format"] == file_format
+
+
 def test_numbers_of_numpy_are_numbers(generator: Generator) -> None:
     """What a computation makes can be asked for as it is."""
     settings = {"generation.cfg_scale": np.float32(3), "generation.rho": np.float64(1.5)}

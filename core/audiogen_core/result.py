@@ -80,7 +80,8 @@ class Result:
         Args:
             path: The audio file; its folder is made where need be.
             file_format: As in ``output.file_format``. By default the config's own where the path
-                ends like it, or else the first with such an ending that this machine can write.
+                ends like it, or else the first with such an ending that can be written, in the
+                order of ``audiogen plugins list``.
             metadata: Whether to write a JSON file beside it.
 
         Returns:

@@ -57,9 +57,10 @@ CONDITIONING = (
 INPUTS = "'config', 'file', 'jsonl', 'csv', 'directory', 'grid'"
 SAMPLE_KEYS = f"{CONDITIONING}, 'seed', 'cfg_scale', 'steps', 'sampler_type', 'init_noise_level'"
 FORMATS = (
-    "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k', "
-    "'wav 24', 'wav float', 'flac 24', 'ogg opus 64k', 'ogg opus 96k', 'ogg opus 128k', "
-    "'ogg opus 192k', 'm4a aac 96k', 'm4a aac 128k', 'm4a aac 192k', 'm4a aac 256k'"
+    "'wav', 'flac', 'mp3 v0', 'mp3 320k', 'mp3 128k', 'm4a aac 256k', 'm4a aac 192k', "
+    "'m4a aac 128k', 'm4a aac 96k', 'm4a aac_he_v2 32k', 'm4a aac_he_v2 64k', "
+    "'wav 24', 'wav float', 'flac 24', 'ogg opus 192k', 'ogg opus 128k', 'ogg opus 96k', "
+    "'ogg opus 64k'"
 )
 SAMPLERS_V = (
     "'k-heun', 'k-lms', 'k-dpmpp-2s-ancestral', 'k-dpm-2', 'k-dpm-fast', 'k-dpm-adaptive', "
