@@ -46,8 +46,9 @@ def tags_of(content: Mapping[str, Any]) -> Tags:
 
     Of the model's files the names are kept and the folders left out: audio is passed on to
     people whom the layout of this machine does not concern, and neither do the prompts of other
-    files. Of the plugins those are kept that
-    had a part in the sound: the same sound is the same file, wherever its prompt came from.
+    files. The sample's own values stay as they were given, with the paths of recordings, which
+    the file is made again from. Of the plugins those are kept that had a part in the sound: the
+    same sound is the same file, wherever its prompt came from.
 
     Args:
         content: The output's metadata, as `audiogen_core.metadata.metadata` makes it.

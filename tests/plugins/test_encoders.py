@@ -555,7 +555,7 @@ def test_tags_are_put_into_nothing_but_an_m4a(content: bytes, tmp_path: Path) ->
 
 METADATA = {
     "generation_config": {"sampler_type": "euler", "steps": 8, "cfg_scale": 7.0, "seed": 5},
-    "conditioning": {"prompt": "A 🎷\0 \ud83c", "audio_prompt": None},
+    "conditioning": {"prompt": "A 🎷\0 \ud83c", "init_audio": "/home/me/loop.wav"},
     "model": {
         "model_config": "/home/me/private/config.json",
         "ckpt_path": "/home/me/private/model.safetensors",
@@ -565,8 +565,8 @@ METADATA = {
 }
 
 
-def test_tags_are_the_metadata_without_folders() -> None:
-    """The title is the prompt, the comment is short, and no folder of this machine is told."""
+def test_tags_are_the_metadata_without_the_model_s_folders() -> None:
+    """The title is the prompt and the comment short; the paths of recordings are needed again."""
     tags = tags_of(METADATA)
     assert tags.title == "A 🎷 ?"
     assert tags.comment == "euler, 8 steps, cfg 7.0, seed 5, model.safetensors"
@@ -574,6 +574,7 @@ def test_tags_are_the_metadata_without_folders() -> None:
     assert "\n" not in tags.settings
     settings = json.loads(tags.settings)
     assert settings["generation_config"] == METADATA["generation_config"]
+    assert settings["conditioning"]["init_audio"] == "/home/me/loop.wav"
     assert settings["model"] == {
         "model_config": "config.json",
         "ckpt_path": "model.safetensors",

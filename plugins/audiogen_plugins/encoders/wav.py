@@ -68,7 +68,7 @@ class Wav24(Wav):
 
 
 class WavFloat(Wav):
-    """Uncompressed WAV, 32-bit floats: the samples exactly as they are."""
+    """Uncompressed WAV, 32-bit floats: nothing is rounded to whole numbers."""
 
     NAME = "wav float"
     CODEC = "pcm_f32le"
