@@ -162,6 +162,11 @@ def generate(
         raise UsageError(NOTHING_TO_GENERATE)
     if model_half and dtype is not None:
         raise UsageError("--model-half and --dtype exclude each other")
+    if retry_failed and new_seeds:
+        raise UsageError(
+            "--retry-failed and --new-seeds exclude each other: with other seeds, nothing that is "
+            "asked for has failed"
+        )
     if (as_json or measured) and not dry_run:
         raise UsageError("--json and --measure go with --dry-run, or with audiogen plan")
     part = _shard(shard)

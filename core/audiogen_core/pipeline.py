@@ -133,6 +133,8 @@ def _end(outcome: Outcome, observer: Observer) -> None:
 
 def _clear_up(prepared: Prepared) -> None:
     """Ends what another run was ended in the midst of, where nothing is left to make."""
+    if prepared.request.new_seeds:
+        return  # opening the folder would replace its key, which nothing is made with
     if FailureLog(prepared.request.folder).identities() or prepared.folder.has_workers():
         with suppress(OSError), prepared.folder.open() as folder:  # it may be read-only
             _forget_failures(prepared, folder)

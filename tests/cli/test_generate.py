@@ -345,14 +345,18 @@ def test_weights_have_the_type_that_is_asked_for(
     assert after["model"].get("dtype", "float32") == used
 
 
-def test_two_ways_to_name_a_type_exclude_each_other(
-    tiny_model: Path, write_config: WriteConfig, audiogen: Command
+@pytest.mark.parametrize(
+    "options", [["--model-half", "--dtype", "float32"], ["--retry-failed", "--new-seeds"]]
+)
+def test_options_exclude_each_other(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, options: list[str]
 ) -> None:
-    """One of them would be ignored."""
+    """One of them would be ignored, or leave nothing to make."""
     arguments = ["generate", *local_model(tiny_model), "--generation-config", write_config()]
-    result = audiogen(*arguments, "--model-half", "--dtype", "float32")
+    result = audiogen(*arguments, *options)
     assert (result.code, result.out) == (2, "")
-    assert result.err == "error: --model-half and --dtype exclude each other\n"
+    first, second = (one for one in options if one.startswith("--"))
+    assert f"error: {first} and {second} exclude each other" in result.err
 
 
 def test_checkpoints_of_training_are_unwrapped(

@@ -113,6 +113,20 @@ def test_drawn_seeds_are_fixed_for_the_folder(generate: Generate, tmp_path: Path
     assert not set(contents(tmp_path / "out").values()) & set(first.values())
 
 
+def test_a_run_with_nothing_to_make_keeps_the_seeds(generate: Generate, tmp_path: Path) -> None:
+    """Also with --new-seeds, and where failures are listed, which it would look through."""
+    drawn = {"generation": {"seed": -1}, "input": samples("kick")}
+    assert generate(**drawn).code == 0
+    out = tmp_path / "out"
+    before = contents(out)
+    (out / "failures.jsonl").write_text('{"identity": "0"}\n')
+    assert generate("--new-seeds", "--shard", "2/2", **drawn).code == 0
+    (out / "failures.jsonl").unlink()
+    (out / "kick.wav").unlink()
+    assert generate(**drawn).code == 0
+    assert contents(out) == before
+
+
 def test_seeds_stay_when_other_samples_come_and_go(generate: Generate, tmp_path: Path) -> None:
     """A changed list of prompts resumes what is still the same, and says so."""
     assert generate(generation={"seed": -1}, input=samples("kick", "snare")).code == 0
