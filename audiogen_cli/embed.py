@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from audiogen_core.errors import EXIT_SOME_FAILED, AudiogenError, InputError, Problem
+from audiogen_core.errors import EXIT_SOME_FAILED, AudiogenError
 from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ def _embedder(name: str, overrides: Overrides) -> Embedder:
     from audiogen_core.plugin_manager import installed_plugins
 
     registry = installed_plugins().embedders
-    if name not in registry:
-        raise InputError(Problem("--embedder", registry.unknown(name)))
-    plugin = registry.load(name)
+    plugin = registry.named(name, "--embedder")
     options: Any = overrides.applied({})
     with overrides.explained(), registry.calling(name, "--embedder"):
         return plugin(validate(plugin.Options, options))

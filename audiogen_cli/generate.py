@@ -232,9 +232,7 @@ def _executor(name: str, settings: Sequence[str], plugins: PluginManager) -> Exe
     from audiogen_core.overrides import Overrides, parse_setting
 
     registry = plugins.executors
-    if name not in registry:
-        raise InputError(Problem("--executor", registry.unknown(name)))
-    plugin = registry.load(name)
+    plugin = registry.named(name, "--executor")
     option, form = "--executor-option", "key=value, such as workers=2"
     overrides = Overrides([parse_setting(text, option, form) for text in settings])
     options: Any = overrides.applied({})

@@ -177,12 +177,19 @@ def test_an_unknown_name_tells_what_failed_to_load(
 def test_a_lazy_class_fails_where_it_is_looked_at(
     run: Run, tiny_model: Path, write_config: Callable[..., Path]
 ) -> None:
-    """A module that ends the interpreter when imported is a message in every command."""
+    """A module that ends the interpreter when imported is a message in every command.
+
+    In a config it is one problem among others.
+    """
     cause = "encoder 'lazy' of broken-lazy 1.0 cannot be imported: SystemExit: not today"
-    config = write_config(output={"file_format": "lazy"})
+    config = write_config(generation={"steps": 0}, output={"file_format": "lazy"})
     generate = run("generate", *local_model(tiny_model), "--generation-config", config)
     assert generate.code == 2
-    assert f"error: {cause}" in generate.err
+    assert generate.err.endswith(
+        f"error: {config}: 2 problems\n"
+        "  generation.steps: must be at least 1, not 0\n"
+        f"  output.file_format: {cause}\n"
+    )
     show = run("plugins", "show", "encoder", "lazy")
     assert (show.code, show.out) == (2, "")
     assert f"error: {cause}" in show.err

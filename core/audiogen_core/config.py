@@ -328,9 +328,10 @@ def check_sampler_options(
     """Validates the keys of ``generation`` that are left for a sampler.
 
     Raises:
-        InputError: A key is neither the section's nor the sampler's, or a value is wrong.
+        InputError: There is no such sampler, a key is neither the section's nor the sampler's, or a
+            value is wrong.
     """
-    model = plugins.samplers.load(name).Options
+    model = plugins.samplers.named(name, "generation.sampler_type").Options
     own = list(model.model_fields)
     known = [*GenerationSection.model_fields, *own]
     problems = [
@@ -504,10 +505,11 @@ def _built(
     if not isinstance(name, str):
         checks.problems.append(Problem(path, f"must be a string, not {type_name(name)}"))
         return None
-    if name not in registry:
-        checks.problems.append(Problem(path, registry.unknown(name)))
+    try:
+        plugin: Any = registry.named(name, path)
+    except InputError as error:
+        checks.collect(error)
         return None
-    plugin: Any = registry.load(name)
     try:
         with registry.calling(name, ""):
             checked = _section(plugin.Options, options, where, checks)

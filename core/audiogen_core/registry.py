@@ -302,6 +302,23 @@ class Registry(Generic[T]):
             self._loaded[name] = self._import(self._registrations[name])
         return self._loaded[name]
 
+    def named(self, name: str, where: str) -> type[T]:
+        """The class of a name that a user has written.
+
+        Args:
+            name: The name.
+            where: Where it stands: a JSON path, or an argument.
+
+        Raises:
+            InputError: Nobody registered it, or the plugin cannot be loaded.
+        """
+        if name not in self:
+            raise InputError(Problem(where, self.unknown(name)))
+        try:
+            return self.load(name)
+        except PluginError as error:
+            raise InputError(Problem(where, str(error))) from error
+
     @contextmanager
     def calling(self, name: str, where: str) -> Iterator[None]:
         """Makes one problem of what a plugin raises while the outputs are planned.

@@ -124,9 +124,8 @@ class Result:
                 what = f"no format that can be written ends in '{ending}'; known: {listed(known)}"
                 raise InputError(Problem(str(path), what))
         else:
-            if file_format not in encoders:
-                raise InputError(Problem("file_format", encoders.unknown(file_format)))
-            encoder = own if file_format == own.NAME else encoders.load(file_format)()
+            named = encoders.named(file_format, "file_format")
+            encoder = own if file_format == own.NAME else named()
         if ending != encoder.EXTENSION:
             what = f"files of the format '{encoder.NAME}' end in '{encoder.EXTENSION}'"
             raise InputError(Problem(str(path), what))

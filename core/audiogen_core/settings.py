@@ -210,9 +210,7 @@ class SettingsBook:
 
     def _plugin(self, name: str, section: GenerationSection) -> type[Sampler]:
         samplers, objective = self._plugins.samplers, self._model.objective
-        if name not in samplers:
-            raise InputError(Problem("generation.sampler_type", samplers.unknown(name)))
-        plugin = samplers.load(name)
+        plugin = samplers.named(name, "generation.sampler_type")
         if objective not in plugin.OBJECTIVES:
             fitting = [one.NAME for one in samplers.classes() if objective in one.OBJECTIVES]
             raise InputError(

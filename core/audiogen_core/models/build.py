@@ -146,10 +146,11 @@ class _Builder:
         return self.built(plugin.build, plugin.Options, config, where, *args)
 
     def plugin(self, registry: Registry[Any], name: str, where: str) -> Any:
-        if name not in registry:
-            self._problems.append(Problem(f"{where}.type", registry.unknown(name)))
+        try:
+            return registry.named(name, f"{where}.type")
+        except InputError as error:
+            self._problems.extend(error.problems)
             return None
-        return registry.load(name)
 
     def built(
         self,
