@@ -194,13 +194,11 @@ def _model(
 def _check_against(model: ModelSource, config: GenerationConfig, plugins: PluginManager) -> None:
     """Checks all that can be checked before a model's weights are read.
 
-    What stands in the output folder is a matter of the run: it may well be this config's.
+    The output folder, and what stands in it, is a matter of the run.
     """
     import torch
 
     from audiogen_core.observer import Observers
-    from audiogen_core.on_existing import OnExisting
-    from audiogen_core.prepare import Request, prepare
+    from audiogen_core.prepare import Request, check
 
-    request = Request(config, model, torch.device("cpu"), on_existing=OnExisting.OVERWRITE)
-    prepare(request, plugins, Observers([], plugins))
+    check(Request(config, model, torch.device("cpu")), plugins, Observers([], plugins))

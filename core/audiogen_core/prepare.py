@@ -211,6 +211,25 @@ def prepare(
     return prepared
 
 
+def check(request: Request, plugins: PluginManager, observer: Observer) -> None:
+    """Checks all of a request that neither weights nor the output folder decide.
+
+    Args:
+        request: What would be made.
+        plugins: Where what it names comes from.
+        observer: Is told how it goes.
+
+    Raises:
+        AudiogenError: Something is wrong, with the place and what is allowed.
+    """
+    config, model = request.config, request.wanted.build(plugins, observer)
+    problems = _Problems()
+    problems.of(plan_without_folder, request, plugins, model, {})
+    problems.of(_check_encoder, config, model.config, plugins)
+    if problems.found:
+        raise InputError(problems.found, config.origin, more=problems.more)
+
+
 def plan_without_folder(
     request: Request, plugins: PluginManager, model: Model, identity: Mapping[str, Any]
 ) -> Planned:

@@ -466,6 +466,19 @@ def test_generate_reads_every_format(
         assert Path(result.out.strip()).stat().st_size > 1000
 
 
+@pytest.mark.parametrize("place", ["s3://nowhere/x", "/dev/null/x"])
+def test_validate_leaves_the_output_folder_alone(
+    tiny_model: Path, write_config: Callable[..., Path], tmp_path: Path, place: str
+) -> None:
+    """A bucket is not asked, nor a folder made: what a run could not write to is no matter here."""
+    config = write_config(output={"output_dir": place})
+    model = ["--model-config", tiny_model / "model_config.json"]
+    nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    result = audiogen_process("config", "validate", config, *model, **nowhere)
+    assert (result.code, result.out) == (0, f"{config}: ok\n"), result.err
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_config_stays_good_once_it_has_been_run(
     tiny_model: Path, write_config: Callable[..., Path], audiogen: Command
 ) -> None:
