@@ -12,7 +12,7 @@ import typer
 
 from audiogen_cli.arguments import ModelConfig, PretrainedName, Revision, Settings
 from audiogen_cli.help import App
-from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError, listed
+from audiogen_core.errors import AudiogenError, UsageError, listed
 from audiogen_core.terminal import tell
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def validate(
     this time, 2 some are wrong.
     """
     from audiogen_cli.reading import read_config
+    from audiogen_core.jobs import check_samples
     from audiogen_core.overrides import Overrides, parse_setting
     from audiogen_core.plugin_manager import installed_plugins
 
@@ -133,7 +134,7 @@ def validate(
             config = read_config(file, plugins, overrides=overrides)
             with overrides.explained():
                 if model is None:
-                    _check_samples(config, plugins)
+                    check_samples(config, plugins)
                 else:
                     _check_against(model, config, plugins)
         except AudiogenError as error:
@@ -143,34 +144,6 @@ def validate(
             sys.stdout.write(f"{file}: ok\n")
     if code:
         raise typer.Exit(code)
-
-
-def _check_samples(config: GenerationConfig, plugins: PluginManager) -> None:
-    """Checks the values of documented conditioning keys, in the defaults and in every sample.
-
-    Raises:
-        InputError: A value is of the wrong type, or the samples cannot be read.
-    """
-    from audiogen_core.config import ConditioningValues
-    from audiogen_core.options import validate as validate_model
-    from audiogen_core.samples import samples_of
-
-    problems: list[Problem] = []
-    try:
-        for values, where in (
-            (config.conditioning_defaults, "conditioning_defaults"),
-            *((sample.values, sample.where) for sample in samples_of(config, plugins)),
-        ):
-            try:
-                validate_model(ConditioningValues, dict(values))
-            except InputError as error:
-                # A path within the config, or a file and its line.
-                between = "." if where.endswith(("]", "defaults")) else ": "
-                problems += [Problem(f"{where}{between}{p.where}", p.what) for p in error.problems]
-    except InputError as error:
-        problems += error.problems
-    if problems:
-        raise InputError(problems, config.origin)
 
 
 def _model(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from audiogen_core.config import DOCUMENTED_CONDITIONING, GenerationConfig
@@ -16,6 +18,7 @@ from audiogen_core.interfaces.naming import NamedJob
 from audiogen_core.job import Job as Job
 from audiogen_core.joblist import PAGE, JobList
 from audiogen_core.models.config import ModelConfig
+from audiogen_core.models.limits import MAX_SAMPLE_RATE
 from audiogen_core.names import UniqueNames, shard_dir
 from audiogen_core.options import shown, type_name, validate
 from audiogen_core.plugin_manager import PluginManager
@@ -89,6 +92,20 @@ def plan_jobs(
         for job in _jobs_of(page, len(jobs), config, names, seeds, identities):
             jobs.append(job)
     return Plan(jobs, samples.notes(), draws, encodes)
+
+
+def check_samples(config: GenerationConfig, plugins: PluginManager) -> None:
+    """Checks the values of samples and defaults for what every model refuses.
+
+    Args:
+        config: The config.
+        plugins: Where its input source comes from.
+
+    Raises:
+        InputError: A value cannot be used, or the samples cannot be read; every problem.
+    """
+    recordings, file_keys = RecordingChecks(None), frozenset(FILES)
+    _SharedChecks(config, plugins, recordings, MAX_SAMPLE_RATE, file_keys).check()
 
 
 def _jobs_of(
@@ -193,7 +210,135 @@ class _Planned(NamedTuple):
     own: str
 
 
-class _Samples:
+class _SharedChecks:
+    """What every model asks of samples: all problems are collected.
+
+    Args:
+        config: The config.
+        plugins: Where its input source comes from.
+        recordings: What samples may hold of recordings.
+        sample_rate: Of the audio.
+        file_keys: The keys of values that are paths of files.
+    """
+
+    def __init__(
+        self,
+        config: GenerationConfig,
+        plugins: PluginManager,
+        recordings: RecordingChecks,
+        sample_rate: int,
+        file_keys: Set[str],
+    ) -> None:
+        self._config = config
+        self._plugins = plugins
+        self._recordings = recordings
+        self._cut_rate = sample_rate if config.trims else None
+        self._problems: dict[Problem, None] = {}
+        # What holds for all samples is checked once, and files are not opened for each of them.
+        self._good_defaults: set[tuple[ValueCheck, str]] = set()
+        self._file_keys = file_keys
+        self._good_files: dict[tuple[ValueCheck, str], None] = {}  # in the order of their coming
+        found = {
+            key: _documented_problem(key, value, self._cut_rate)
+            for key, value in config.conditioning_defaults.items()
+        }
+        self._bad_defaults = {key: what for key, what in found.items() if what is not None}
+
+    def check(self) -> None:
+        """Checks every sample.
+
+        Raises:
+            InputError: One holds a value that cannot be used, or they cannot be read.
+        """
+        with self._collecting():
+            for sample in chain.from_iterable(self._pages()):
+                values = {**self._config.conditioning_defaults, **sample.values}
+                self._check_documented(sample.where, sample.values, values)
+                if self._are_enough:
+                    break
+
+    @contextmanager
+    def _collecting(self) -> Iterator[None]:
+        """Raises, in the end, all that was found."""
+        try:
+            yield
+        except InputError as error:
+            self._problems.update(dict.fromkeys(error.problems))
+        if self._problems:
+            raise InputError(list(self._problems), self._config.origin, more=self._are_enough)
+
+    @property
+    def _are_enough(self) -> bool:
+        return len(self._problems) >= MAX_PROBLEMS
+
+    def _pages(self) -> Iterator[list[Sample]]:
+        """The samples as they come, up to as many as a run may have: a grid asks for billions."""
+        batch_size = self._config.generation.batch_size
+        most, together = MAX_OUTPUTS // batch_size, max(PAGE // batch_size, 1)
+        page: list[Sample] = []
+        failed: InputError | None = None
+        try:
+            for number, sample in enumerate(samples_of(self._config, self._plugins)):
+                if number == most:
+                    what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
+                    raise InputError(Problem("input", what))
+                page.append(sample)
+                if len(page) == together:
+                    yield page
+                    page = []
+        except InputError as error:
+            failed = error  # what came before it is checked first
+        yield page
+        if failed is not None:
+            raise failed
+
+    def _check_documented(
+        self, where: str, given: Mapping[str, Any], values: Mapping[str, Any]
+    ) -> set[str]:
+        """Checks the values of documented keys, and returns those that cannot be used."""
+        refused = {key for key in given if self._refuses(where, key, given[key])}
+        for key, what in self._bad_defaults.items():
+            if key not in given:
+                self._problem("conditioning_defaults", key, what)
+                refused.add(key)
+        for key, check in self._recordings.of(values):
+            self._check_value(check, where, given, key, values[key])
+        return refused
+
+    def _check_value(
+        self, check: ValueCheck, where: str, given: Mapping[str, Any], key: str, value: Any
+    ) -> None:
+        is_default = key not in given
+        if is_default and (check, key) in self._good_defaults:
+            return
+        file = (check, value) if key in self._file_keys and isinstance(value, str) else None
+        if file in self._good_files:
+            return
+        try:
+            check(value)
+        except ValueError as error:
+            self._problem("conditioning_defaults" if is_default else where, key, str(error))
+        else:
+            if is_default:
+                self._good_defaults.add((check, key))
+            if file is not None:
+                if len(self._good_files) >= MAX_MET:
+                    del self._good_files[next(iter(self._good_files))]
+                self._good_files[file] = None
+
+    def _refuses(self, where: str, key: str, value: Any) -> bool:
+        """Whether a value cannot be used whatever the model's conditioners are."""
+        if what := _documented_problem(key, value, self._cut_rate):
+            self._problem(where, key, what)
+            return True
+        return False
+
+    def _problem(self, where: str, key: str, what: str) -> None:
+        path = f"{where}.{key}" if where.endswith(("]", "defaults")) else f"{where}: {key}"
+        self._problems[Problem(path, what)] = None
+
+
+class _Samples(_SharedChecks):
     """The samples of a config with their defaults, each checked; all problems raised at the end."""
 
     def __init__(
@@ -204,12 +349,11 @@ class _Samples:
         settings: SettingsBook,
         plugins: PluginManager,
     ) -> None:
-        self._config = config
+        recordings, file_keys = RecordingChecks(model), _file_keys(model, plugins)
+        super().__init__(config, plugins, recordings, model.sample_rate, file_keys)
         self._model = model
         self._checks = checks
         self._settings = settings
-        self._plugins = plugins
-        self._recordings = RecordingChecks(model)
         self._known = list(
             dict.fromkeys([*DOCUMENTED_CONDITIONING, *checks, *model.default_keys.values()])
         )
@@ -224,21 +368,10 @@ class _Samples:
             inattentive = "this model does not attend to the prompt"
             self._useless["negative_prompt"] = inattentive if "prompt" in used else missing
         self._ignored: set[str] = set()
-        self._cut_rate = model.sample_rate if config.trims else None
-        self._problems: dict[Problem, None] = {}
         self._longest = 0.0
         self._varies = False
         self._unguided = False
         self._cuts_masks = False
-        # What holds for all samples is checked once, and files are not opened for each of them.
-        self._good_defaults: set[tuple[ValueCheck, str]] = set()
-        self._file_keys = _file_keys(model, plugins)
-        self._good_files: dict[tuple[ValueCheck, str], None] = {}  # in the order of their coming
-        found = {
-            key: _documented_problem(key, value, self._cut_rate)
-            for key, value in config.conditioning_defaults.items()
-        }
-        self._bad_defaults = {key: what for key, what in found.items() if what is not None}
 
     def __iter__(self) -> Iterator[list[_Planned]]:
         """Some samples at a time."""
@@ -246,24 +379,18 @@ class _Samples:
         misspelt = self._check_keys(
             self._config.conditioning_defaults, "conditioning_defaults", self._known
         )
-        try:
+        with self._collecting():
             for page in self._pages():
                 planned: list[_Planned] = []
                 for sample in page:
                     if (one := self._planned(sample, misspelt, usable=usable)) is not None:
                         planned.append(one)
-                    if len(self._problems) >= MAX_PROBLEMS:
+                    if self._are_enough:
                         break
-                if self._problems:
-                    if len(self._problems) >= MAX_PROBLEMS:
-                        break
-                else:
+                if self._are_enough:
+                    break
+                if not self._problems:
                     yield planned
-        except InputError as error:
-            self._problems.update(dict.fromkeys(error.problems))
-        if self._problems:
-            more = len(self._problems) >= MAX_PROBLEMS
-            raise InputError(list(self._problems), self._config.origin, more=more)
 
     def _planned(self, sample: Sample, misspelt: Set[str], *, usable: bool) -> _Planned | None:
         """A sample, checked; None where this or one before it has a problem."""
@@ -287,27 +414,6 @@ class _Samples:
         differing = {key: one for key, one in own.items() if key != "seed" and one is not None}
         return _Planned(sample.where, values, *settings, canonical(differing) if differing else "")
 
-    def _pages(self) -> Iterator[list[Sample]]:
-        """The samples as they come, up to as many as a run may have: a grid asks for billions."""
-        batch_size = self._config.generation.batch_size
-        most, together = MAX_OUTPUTS // batch_size, max(PAGE // batch_size, 1)
-        page: list[Sample] = []
-        failed: InputError | None = None
-        try:
-            for number, sample in enumerate(samples_of(self._config, self._plugins)):
-                if number == most:
-                    what = f"asks for more than {MAX_OUTPUTS:,} outputs in one run"
-                    raise InputError(Problem("input", what))
-                page.append(sample)
-                if len(page) == together:
-                    yield page
-                    page = []
-        except InputError as error:
-            failed = error  # what came before it is checked first
-        yield page
-        if failed is not None:
-            raise failed
-
     def notes(self) -> tuple[str, ...]:
         notes = [f"{key} does nothing: {self._useless[key]}" for key in sorted(self._ignored)]
         section = self._config.generation
@@ -326,10 +432,6 @@ class _Samples:
         if self._config.generation.init_noise_level is not None and not self._varies:
             notes.append("generation.init_noise_level does nothing: no sample has init_audio")
         return tuple(notes)
-
-    def _problem(self, where: str, key: str, what: str) -> None:
-        path = f"{where}.{key}" if where.endswith(("]", "defaults")) else f"{where}: {key}"
-        self._problems[Problem(path, what)] = None
 
     def _check_section(self) -> bool:
         """Whether the section can be used; where it cannot, samples need not hear it again."""
@@ -382,15 +484,9 @@ class _Samples:
     def _check_values(
         self, where: str, given: Mapping[str, Any], values: Mapping[str, Any], misspelt: Set[str]
     ) -> None:
-        refused = {key for key in given if self._refuses(where, key, given[key])}
-        for key, what in self._bad_defaults.items():
-            if key not in given:
-                self._problem("conditioning_defaults", key, what)
-                refused.add(key)
+        refused = self._check_documented(where, given, values)
         if "seconds_total" not in refused and (seconds := values.get("seconds_total")) is not None:
             self._longest = max(self._longest, seconds)
-        for key, check in self._recordings.of(values):
-            self._check_value(check, where, given, key, values[key])
         for key, check in self._checks.items():
             source = key
             if values.get(key) is None and key in self._model.default_keys:
@@ -429,34 +525,6 @@ class _Samples:
             f"begins after what is sampled: {seconds:.4g} seconds with generation.sample_size "
             '"auto" and this seconds_total',
         )
-
-    def _check_value(
-        self, check: ValueCheck, where: str, given: Mapping[str, Any], key: str, value: Any
-    ) -> None:
-        is_default = key not in given
-        if is_default and (check, key) in self._good_defaults:
-            return
-        file = (check, value) if key in self._file_keys and isinstance(value, str) else None
-        if file in self._good_files:
-            return
-        try:
-            check(value)
-        except ValueError as error:
-            self._problem("conditioning_defaults" if is_default else where, key, str(error))
-        else:
-            if is_default:
-                self._good_defaults.add((check, key))
-            if file is not None:
-                if len(self._good_files) >= MAX_MET:
-                    del self._good_files[next(iter(self._good_files))]
-                self._good_files[file] = None
-
-    def _refuses(self, where: str, key: str, value: Any) -> bool:
-        """Whether a value cannot be used whatever the model's conditioners are."""
-        if what := _documented_problem(key, value, self._cut_rate):
-            self._problem(where, key, what)
-            return True
-        return False
 
 
 def _documented_problem(key: str, value: Any, cut_rate: int | None) -> str | None:

@@ -26,12 +26,13 @@ def is_encoded(values: Mapping[str, Any]) -> bool:
     return any(values.get(key) is not None for key in FILES)
 
 
-def check_mask(value: Any, model: ModelConfig) -> None:
+def check_mask(value: Any, model: ModelConfig | None) -> None:
     """Raises a ValueError unless a value is a list of ranges in seconds, ``[start, end]``.
 
-    The end of one may be null: that of the model's length.
+    The end of one may be null: that of the model's length. Without a model, it is not asked where
+    its latents begin and end.
     """
-    longest = model.samples / model.sample_rate
+    longest = math.inf if model is None else model.samples / model.sample_rate
     if not isinstance(value, list) or not value or len(value) > MAX_RANGES:
         raise ValueError(
             "must be a list of ranges in seconds, such as [[0.5, 2], [3, null]], not "
@@ -49,6 +50,8 @@ def check_mask(value: Any, model: ModelConfig) -> None:
             raise ValueError(
                 f"[{index}] must begin at 0 or later and end after that, not {shown(one)}"
             )
+        if model is None:
+            continue
         if start >= longest:
             raise ValueError(
                 f"[{index}] begins at {shown(start)} seconds, where this model's output has ended: "
@@ -76,11 +79,11 @@ class RecordingChecks:
     """What a model's samples may hold of recordings.
 
     Args:
-        model: The model's config.
+        model: The model's config; None for what any model's may hold.
     """
 
-    def __init__(self, model: ModelConfig) -> None:
-        self._inpaints = model.inpaints
+    def __init__(self, model: ModelConfig | None) -> None:
+        self._inpaints = model is None or model.inpaints
         self._mask = partial(check_mask, model=model)
 
     def of(self, values: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[Any], None]]]:

@@ -276,6 +276,33 @@ def test_validate_reads_the_samples(audiogen: Command, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ({"seconds_total": -5}, "seconds_total: must be greater than 0 to cut the audio to it"),
+        ({"seconds_start": 1e300}, "seconds_start: must be a number of seconds up to 1000000000"),
+        ({"init_audio": "no.wav"}, "init_audio: file 'no.wav' does not exist"),
+        ({"mask": [[0, 1]]}, "mask: goes with inpaint_audio, the recording that it is a mask of"),
+        (
+            {"inpaint_audio": "no.wav", "mask": [[2, 1]]},
+            "mask: [0] must begin at 0 or later and end after that, not [2, 1]",
+        ),
+    ],
+)
+def test_validate_refuses_what_every_model_refuses(
+    audiogen: Command, tiny_model: Path, tmp_path: Path, sample: dict[str, Any], message: str
+) -> None:
+    """Without a model, it says of a sample's value what it says with one."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"input": {"type": "config", "samples": [sample]}}))
+    result = audiogen("config", "validate", path)
+    assert (result.code, result.out) == (2, "")
+    assert f"input.samples[0].{message}" in result.err
+    if "inpaint_audio" not in sample:  # which this model does not take
+        model = ["--model-config", tiny_model / "model_config.json"]
+        assert f"input.samples[0].{message}" in audiogen("config", "validate", path, *model).err
+
+
 def test_validate_blames_an_argument_for_its_own_values_alone(
     audiogen: Command, tmp_path: Path
 ) -> None:
