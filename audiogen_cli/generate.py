@@ -278,15 +278,16 @@ def _overrides(
 def report(outcome: Outcome) -> None:
     """What came of a run, in words and as an exit code."""
     written = len(outcome.written)
-    if outcome.failures:
-        tell(_summary(outcome))
+    if failed := len(outcome.failures):
+        outputs = f"output{'s' * (written != 1)}"
+        tell(f"{written} {outputs} written, {failed} failed: failures.jsonl says why")
     if outcome.stopped is not None:
         tell(f"error: {outcome.stopped}: {written} written, {outcome.left} left")
         raise typer.Exit(EXIT_RUN_FAILED)
     if outcome.interrupted:
         tell(f"interrupted: {written} written, {outcome.left} left")
         raise typer.Exit(EXIT_INTERRUPTED)
-    if outcome.failures:
+    if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -311,12 +312,3 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise UsageError(f"--shard must be like 1/4, the first of four parts, not '{text}'")
     return int(number), int(count)
-
-
-def _summary(outcome: Outcome) -> str:
-    """What failed and why, once more: the lines of a long run are far up by its end."""
-    written, failed = len(outcome.written), len(outcome.failures)
-    causes = "".join(
-        f"\n  {job.where} (seed {job.seed}): {cause}" for job, cause in outcome.failures
-    )
-    return f"{written} output{'s' * (written != 1)} written, {failed} failed:{causes}"

@@ -24,6 +24,7 @@ from audiogen_core.runfolder import HIDDEN
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.encoders.wav import Wav
+from audiogen_plugins.observers.progress import MAX_FAILURES
 from tests.conftest import Command, Result, audiogen_process, local_model
 
 WriteConfig = Callable[..., Path]
@@ -212,19 +213,35 @@ def test_equal_names_do_not_overwrite_each_other(
 def test_one_failing_output_does_not_stop_the_others(
     tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
 ) -> None:
-    """What cannot be written is reported at once and at the end, with its cause; the code is 3."""
+    """What cannot be written is reported at once with its cause, and counted; the code is 3."""
     (tmp_path / "out" / "kick.cfg7.0.1.wav").mkdir(parents=True)
     config = write_config(input=PROMPTS)
     arguments = [*local_model(tiny_model), "--generation-config", config]
     result = audiogen("generate", *arguments, "--on-existing", "overwrite")
     assert result.code == 3
     assert [Path(line).name for line in result.out.splitlines()] == ["snare.cfg7.0.1.wav"]
-    failure = "input.samples[0] (seed 1): IsADirectoryError: "
-    assert f"failed: {failure}" in result.err
-    *_, count, cause = result.err.splitlines()
-    assert count == "1 output written, 1 failed:"
-    assert cause.startswith(f"  {failure}")
+    assert result.err.count("input.samples[0] (seed 1): IsADirectoryError: ") == 1
+    assert result.err.endswith("\n1 output written, 1 failed: failures.jsonl says why\n")
     assert not [name for name in files(tmp_path / "out") if name.endswith(".part")]
+
+
+def test_many_failures_are_told_once_each_up_to_a_number(
+    tiny_model: Path, write_config: WriteConfig, audiogen: Command, tmp_path: Path
+) -> None:
+    """A run that fails all along fills no screen; the list in the folder has them all."""
+    for number in range(1, MAX_FAILURES + 11):
+        (tmp_path / "out" / f"kick.cfg7.0.{number}.wav").mkdir(parents=True)
+    config = write_config(
+        generation={"steps": 1, "batch_size": MAX_FAILURES + 10},
+        conditioning_defaults={"seconds_total": 0.1},
+        input={"type": "config", "samples": [{"prompt": "kick"}]},
+    )
+    arguments = [*local_model(tiny_model), "--generation-config", config]
+    result = audiogen("generate", *arguments, "--on-existing", "overwrite")
+    assert result.code == 3
+    assert result.err.count("IsADirectoryError") == MAX_FAILURES
+    assert f"failed: more than {MAX_FAILURES}; failures.jsonl lists the others\n" in result.err
+    assert len((tmp_path / "out" / "failures.jsonl").read_text().splitlines()) == MAX_FAILURES + 10
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-8"])

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 5.0
 """How often plain lines report how the outputs come along."""
 
+MAX_FAILURES = 50
+"""How many failures have a line: whatever is wrong with a long run, it is seen by then."""
+
 
 class Progress(Observer):
     """Results on standard output, messages on standard error.
@@ -88,9 +91,12 @@ class Progress(Observer):
             sys.stdout = sys.stderr
 
     def sample_failed(self, job: Job, cause: str) -> None:
-        """A line on standard error."""
+        """A line on standard error, as long as there are not too many."""
         self.failures += 1
-        tell(f"failed: {job.where} (seed {job.seed}): {cause}")
+        if self.failures <= MAX_FAILURES:
+            tell(f"failed: {job.where} (seed {job.seed}): {cause}")
+        elif self.failures == MAX_FAILURES + 1:
+            tell(f"failed: more than {MAX_FAILURES}; failures.jsonl lists the others")
 
 
 class Quiet(Progress):
