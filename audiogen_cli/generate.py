@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -308,7 +309,10 @@ def _shard(text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise UsageError(f"--shard must be like 1/4, the first of four parts, not '{text}'")
-    return int(number), int(count)
+    from audiogen_core.options import shown
+
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    number, count = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= count:
+        raise UsageError(f"--shard must be like 1/4, the first of four parts, not {shown(text)}")
+    return number, count

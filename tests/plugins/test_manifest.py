@@ -139,6 +139,23 @@ def test_a_table_holds_the_same(
         assert row["bytes"] == (out / row["file"]).stat().st_size
 
 
+def test_a_number_beyond_its_column_is_left_out(
+    generate: Callable[..., Any], audiogen: Command, tmp_path: Path
+) -> None:
+    """Metadata may hold whole numbers that no float reaches: they stay in the metadata alone."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert generate().code == 0
+    out = tmp_path / "out"
+    for file in out.glob("?/*.json"):
+        content = json.loads(file.read_text("utf-8"))
+        content["generation_config"]["cfg_scale"] = 10**400
+        file.write_text(json.dumps(content), encoding="utf-8")
+    assert audiogen("manifest", out, "--format", "parquet").code == 0
+    rows = parquet.read_table(out / "manifest.parquet").to_pylist()
+    assert {row["cfg_scale"] for row in rows} == {None}
+    assert json.loads(rows[0]["metadata"])["generation_config"]["cfg_scale"] == 10**400
+
+
 def test_a_missing_library_is_told_first(
     generate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -155,6 +155,7 @@ def test_what_cannot_be_read_is_shown_as_that(tmp_path: Path, audiogen: Command)
         {"conditioning": {"prompt": "half \ud800", "x": [1, {"y": None}]}}, {"output": []},
         {"generation_config": {"seed": "s"}}, {"software": None}, {"file_format": {}},
         {"conditioning": {"seed": 3}}, {"identity": []}, {"batch": 1},
+        {"generation_config": {"cfg_scale": 10**400}},
     ],
 )  # fmt: skip
 def test_any_metadata_makes_a_page(
@@ -207,6 +208,8 @@ def test_a_hostile_page_is_not_believed(tmp_path: Path, audiogen: Command) -> No
         ("data:image/webp;base64,", "https://example.org/"),
         ('"rms":', '"rms":1e999,"was":'),
         ('"seconds":0.5', '"seconds":NaN'),
+        ('"seconds":0.5', f'"seconds":1{"0" * 400}'),
+        ('"state":[', f'"state":[1,"{"1" * 5000}"],"was":['),
         ('{"folder"', "[" * 50_000),
     ):
         assert old in whole

@@ -211,6 +211,7 @@ def test_nodes_come_and_go(tmp_path: Path) -> None:
     [
         ("address=127.0.0.1:1", "--executor ray: no Ray cluster at '127.0.0.1:1'"),
         ("address=ray://here:1", "--executor-option.address: must be HOST:PORT or 'auto'"),
+        (f"address=here:{'1' * 5000}", "--executor-option.address: must be HOST:PORT or 'auto'"),
     ],
 )
 def test_a_wrong_address_is_one_message(

@@ -306,7 +306,9 @@ def test_a_shard_takes_no_name_of_another(generate: Generate, tmp_path: Path) ->
     assert second.out.splitlines() == [str(out / "kick-2.wav")]
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2", "1/2/3"])
+@pytest.mark.parametrize(
+    "text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2", "1/2/3", f"1/{'9' * 5000}"]
+)
 def test_shards_that_are_none(generate: Generate, text: str) -> None:
     """The message says what a shard looks like."""
     result = generate("--shard", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from audiogen_core.errors import NotInstalledError, Problem, UsageError
 from audiogen_core.executing.pool import LOST_IN_A_ROW, Member, Pool
 from audiogen_core.interfaces.executor import Event, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, shown
 
 if TYPE_CHECKING:
     from audiogen_core.prepare import Planned
@@ -205,8 +206,10 @@ def _check(address: str | None) -> None:
     if address is None or address == "auto":
         return
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"--executor-option.address: must be HOST:PORT or 'auto', not {address!r}")
+    is_port = re.fullmatch(r"[0-9]{1,5}", port) is not None and 0 < int(port) < 65536
+    if not host or "/" in host or not is_port:
+        what = f"must be HOST:PORT or 'auto', not {shown(address)}"
+        raise UsageError(f"--executor-option.address: {what}")
 
 
 def _reach(address: str) -> None:

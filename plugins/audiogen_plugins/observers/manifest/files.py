@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -143,6 +144,6 @@ def _fit(value: Any, kind: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if kind == "float64":
-        return float(value)
+        return float(value) if abs(value) <= sys.float_info.max else None
     bits = int(kind.removeprefix("int")) - 1
     return value if isinstance(value, int) and -(2**bits) <= value < 2**bits else None

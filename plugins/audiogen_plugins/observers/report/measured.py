@@ -6,6 +6,7 @@ import base64
 import io
 import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,8 @@ def believed(content: Mapping[str, Any]) -> Measured | None:
 
 
 def _finite(*values: float | None) -> bool:
-    return all(one is None or math.isfinite(one) for one in values)
+    # Whole numbers may be larger than any float.
+    return all(one is None or abs(one) <= sys.float_info.max for one in values)
 
 
 def _decibels(amplitude: float) -> float | None:

@@ -97,6 +97,6 @@ def _known(text: bytes) -> Known:
         match output:
             case {"file": str(name), "state": [int(size), str(changed)], "measured": dict(content)}:
                 measured = believed(content)
-                if measured is not None and changed.isdecimal():
+                if measured is not None and re.fullmatch(r"[0-9]{1,19}", changed):
                     known[name, size, int(changed)] = measured
     return known
