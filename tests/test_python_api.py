@@ -336,6 +336,18 @@ def test_an_ending_alone_stands_for_a_good_format(
     assert json.loads(path.with_suffix(".json").read_text())["file_format"] == file_format
 
 
+def test_audio_in_memory_needs_no_observer(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a config names to look at an output folder need not work on this machine."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    settings = {"output.report": True}
+    (made,) = generator.generate("wind", steps=1, settings=settings)
+    assert made.audio.ndim == 2
+    with pytest.raises(InputError, match=r"output\.report: the report's pictures need Pillow"):
+        generator.write("wind", steps=1, settings=settings)
+
+
 def test_numbers_of_numpy_are_numbers(generator: Generator) -> None:
     """What a computation makes can be asked for as it is."""
     settings = {"generation.cfg_scale": np.float32(3), "generation.rho": np.float64(1.5)}

@@ -48,6 +48,8 @@ def asked_config(
     settings: Mapping[str, Any] | None,
     base: Mapping[str, Any],
     plugins: PluginManager,
+    *,
+    observed: bool,
 ) -> tuple[GenerationConfig, Overrides]:
     """The config, and what in it comes from arguments, for the messages about it.
 
@@ -57,6 +59,7 @@ def asked_config(
         settings: Other values by their paths, which count more.
         base: The config that prompts and samples alone are put into.
         plugins: Where what it names comes from.
+        observed: Whether to build its observers, besides the one that writes the metadata.
 
     Raises:
         InputError: Something is wrong, with every place and what is allowed.
@@ -74,7 +77,7 @@ def asked_config(
     )
     data = overrides.applied(data)
     with overrides.explained():
-        return parse_config(data, plugins, origin), overrides
+        return parse_config(data, plugins, origin, observed=observed), overrides
 
 
 def _setting(path: str, value: Any) -> Override:

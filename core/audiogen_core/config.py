@@ -218,13 +218,16 @@ class _Checks:
         self.problems.extend(error.problems)
 
 
-def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> GenerationConfig:
+def parse_config(
+    data: Any, plugins: PluginManager, origin: str = "", *, observed: bool = True
+) -> GenerationConfig:
     """Checks a generation config and builds what it names.
 
     Args:
         data: The parsed JSON.
         plugins: Where the named plugins come from.
         origin: The config's file name, for messages.
+        observed: Whether to build its observers, besides the one that writes the metadata.
 
     Raises:
         InputError: With every problem that can be found without a model.
@@ -243,6 +246,8 @@ def parse_config(data: Any, plugins: PluginManager, origin: str = "") -> Generat
     source = _source(data, plugins, checks)
     section = data.get("output", {})
     output = _section(OutputSection, section, "output", checks)
+    if output is not None and not observed:
+        output = output.model_copy(update={"observers": [], "report": False, "manifest": None})
     encoder = _named(plugins.encoders, section, "file_format", checks)
     naming = _named(plugins.naming, section, "file_naming", checks)
     post_processors = () if output is None else _post_processors(output, plugins, checks)

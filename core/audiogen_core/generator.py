@@ -177,7 +177,7 @@ class Generator:
             InputError: Something is wrong, with every place and what is allowed.
         """
         named = named_values(steps, cfg_scale, seed, seconds, sampler)
-        config, overrides = self._config(what, named, settings)
+        config, overrides = self._config(what, named, settings, observed=False)
         with overrides.explained():
             request = self._request(config, max_batch)
             planned = plan_without_folder(request, self._plugins, self._model, self._identity)
@@ -217,7 +217,8 @@ class Generator:
             cancel: Ends the run at the next step once it is set.
 
         Returns:
-            The paths of the files, the failures, and whether the run was cancelled.
+            The paths of the files, the failures, whether the run was cancelled, why it stopped if
+            nothing could be written any more, and how many outputs are left.
 
         Raises:
             InputError: Something is wrong; nothing was written.
@@ -225,7 +226,7 @@ class Generator:
         named = named_values(steps, cfg_scale, seed, seconds, sampler)
         if folder is not None:
             named["output.output_dir"] = ("folder", os.fspath(folder))
-        config, overrides = self._config(what, named, settings)
+        config, overrides = self._config(what, named, settings, observed=True)
         existing = _choice(OnExisting, "--on-existing", on_existing)
         event = cancel or threading.Event()
         with overrides.explained(), self._lock:
@@ -237,9 +238,10 @@ class Generator:
         return outcome
 
     def _config(
-        self, what: What, named: Named, settings: Mapping[str, Any] | None
+        self, what: What, named: Named, settings: Mapping[str, Any] | None, *, observed: bool
     ) -> tuple[GenerationConfig, Overrides]:
-        return asked_config(what, named, settings, suggested(self._wanted.source), self._plugins)
+        base = suggested(self._wanted.source)
+        return asked_config(what, named, settings, base, self._plugins, observed=observed)
 
     def _request(
         self,
