@@ -64,7 +64,8 @@ def embed(
     from audiogen_core.embedding import targets
     from audiogen_core.overrides import Overrides, parse_setting
 
-    overrides = Overrides([parse_setting(text) for text in settings or ()])
+    form = "key=value, such as model=laion/clap-htsat-unfused"
+    overrides = Overrides([parse_setting(text, form=form) for text in settings or ()])
     made = _embedder(embedder, overrides)
     paths = targets(files, out)
     left = {path for path in paths if overwrite or not path.exists()}

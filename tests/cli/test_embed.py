@@ -90,6 +90,7 @@ def test_what_stands_is_left_alone(
         ([300 * "x"], f"{300 * 'x'}: cannot be read: File name too long"),
         (["long.wav", "long.wav"], "long.wav and long.wav would both be written as "),
         (["long.wav", "--embedder", "clop"], "--embedder: 'clop' is not a known embedder (did"),
+        (["long.wav", "--set", "hop"], "--set hop: must be like key=value, such as model="),
         (["long.wav", "--set", "hip=1"], "--set hip=1: hip: unknown key (did you mean 'hop'?)"),
         (["long.wav", "--set", "hop=2"], "--set hop=2: hop: must be at most 1, the length of "),
         (["long.wav", "--set", "model=away"], "--set model=away: model: 'away' was not found; "),
