@@ -16,7 +16,6 @@ from audiogen_core.making import make_audio
 from audiogen_core.memory import batch_limit
 from audiogen_core.prepare import Prepared
 from audiogen_core.registry import describe
-from audiogen_core.runfolder.folder import SEEDS
 from audiogen_core.settings import Settings
 
 METADATA_BYTES = 2500
@@ -91,7 +90,7 @@ def forecast(prepared: Prepared) -> Forecast:
         largest,
         samples / model.sample_rate,
         size,
-        _seeds_open(prepared),
+        prepared.plan.draws and not prepared.folder.has_key,
         {kind: (steps[kind], count) for kind, count in sizes.items()},
     )
 
@@ -161,10 +160,3 @@ def _samples(prepared: Prepared, job: Job) -> int:
         return made
     asked: int = round(seconds * model.sample_rate)
     return min(made, asked)
-
-
-def _seeds_open(prepared: Prepared) -> bool:
-    """Whether the folder has no key yet that seeds are drawn from, and some are to be drawn."""
-    if (prepared.folder.hidden / SEEDS).exists() and not prepared.request.new_seeds:
-        return False
-    return prepared.plan.draws

@@ -333,6 +333,25 @@ def test_a_bucket_that_is_not_there(
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_plan_knows_the_seeds_that_another_machine_has_drawn(
+    audiogen: Command, arguments: Callable[..., list[Any]], memory: Any, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """They are open as long as no run has fixed them, and then those of the files."""
+    _, *call = arguments("memory://sounds")
+
+    def planned() -> tuple[bool, list[int]]:
+        head, *outputs = map(json.loads, audiogen("plan", *call, "--json").out.splitlines())
+        return head["seeds_open"], [one["seed"] for one in outputs]
+
+    assert planned()[0]
+    assert audiogen("generate", *call).code == 0
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    files = [content(memory)[f"{one['prompt']}.json"] for one in SAMPLES]
+    drawn = [json.loads(file)["generation_config"]["seed"] for file in files]
+    assert planned() == (False, drawn)
+
+
 def test_what_another_machine_has_put_there_is_looked_at(
     audiogen: Command, arguments: Callable[..., list[Any]], memory: Any, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

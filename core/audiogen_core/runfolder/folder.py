@@ -49,6 +49,10 @@ class RunFolder:
         path: The output folder, which need not exist.
         anew: Whether to draw another key for seeds.
 
+    Attributes:
+        key: What seeds are drawn from.
+        has_key: Whether a run has fixed it, here or at the address.
+
     Raises:
         InputError: The key that seeds are drawn from is damaged.
     """
@@ -60,7 +64,8 @@ class RunFolder:
         self._records: dict[str, Record] = {}
         self._anew = anew
         self._check_hidden()
-        self.key = (None if anew else self._standing_key()) or secrets.token_hex(16)
+        standing = None if anew else self._standing_key()
+        self.key, self.has_key = standing or secrets.token_hex(16), standing is not None
         self.refresh()
 
     def _check_hidden(self) -> None:
@@ -70,6 +75,10 @@ class RunFolder:
             return  # there is none, or it cannot be made either, which is found out later
         if not stat.S_ISDIR(mode):
             raise InputError(Problem("output.output_dir", f"'{self.hidden}' is not a folder"))
+
+    def take_key(self, key: str) -> None:
+        """Takes the key that a run has fixed at the address."""
+        self.key, self.has_key = key, True
 
     def refresh(self) -> None:
         """Reads what other processes have done meanwhile."""

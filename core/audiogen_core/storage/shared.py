@@ -71,4 +71,4 @@ def share_seeds(folder: RunFolder, remote: RemoteStorage, *, anew: bool) -> None
 def _take(folder: RunFolder, content: bytes | None) -> None:
     for record in records_of(content or b""):
         if isinstance(key := record.get("key"), str):
-            folder.key = key
+            folder.take_key(key)
