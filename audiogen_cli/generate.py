@@ -170,6 +170,8 @@ def generate(
         )
     if (as_json or measured) and not dry_run:
         raise UsageError("--json and --measure go with --dry-run, or with audiogen plan")
+    if play and dry_run:
+        raise UsageError("--play plays files that are made, and --dry-run makes none")
     part = _shard(shard)
     plugins = installed_plugins()
     maker = _executor(executor, executor_options or [], plugins)

@@ -109,6 +109,13 @@ def test_files_at_an_address_are_not_played(
     assert "--play plays files of a folder, and --out is an address" in result.err
 
 
+def test_nothing_is_played_of_a_plan(audiogen: Command, tiny_model: Path) -> None:
+    """Whether this machine has a player is not asked then."""
+    result = audiogen("generate", *local_model(tiny_model), "--prompt", "a", "--play", "--dry-run")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "error: --play plays files that are made, and --dry-run makes none\n"
+
+
 def test_a_signal_ends_the_playing_alone(
     player: Callable[..., Path], tiny_model: Path, write_config: WriteConfig
 ) -> None:
