@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,16 @@ def test_a_machine_that_works(
     assert (login_found["text"], login_found["value"]) == ("with HF_TOKEN", True)
     assert TOKEN not in result.out
     assert hub.requests == []
+
+
+def test_every_package_that_is_required_is_tried(
+    audiogen: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``pip install audiogen`` installs, to the last one."""
+    only(monkeypatch, "software")
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    required = {re.split(r"[><=]", one)[0] for one in project["dependencies"]}
+    assert required <= set(findings(audiogen("doctor", "--json"), "software"))
 
 
 def test_text_fits_a_terminal(audiogen: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ PACKAGES = {
     "numpy": "numpy",
     "torch": "torch",
     "transformers": "transformers",
+    "tokenizers": "tokenizers",
     "safetensors": "safetensors",
     "huggingface_hub": "huggingface_hub",
     "av": "av",
