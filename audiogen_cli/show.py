@@ -168,7 +168,7 @@ def _plugin(value: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:g}" if round(value, 6) == float(f"{value:g}") else f"{value:.6g}"
+        return f"{value:g}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
