@@ -37,7 +37,8 @@ class Sample:
 
     Attributes:
         values: Conditioning values by key; ``conditioning_defaults`` fill in the others. ``seed``,
-            ``cfg_scale``, ``steps`` and ``sampler_type`` take the place of ``generation``'s.
+            ``cfg_scale``, ``steps``, ``sampler_type`` and ``init_noise_level`` take the place of
+            ``generation``'s.
         where: ``input.samples[3]`` or ``prompts.txt, line 12``.
         key_places: Where a key itself stands when that is not here, for the message that it is
             unknown: the same for all samples of a table, ``songs.csv, line 1, column 2: tempo``.
