@@ -24,7 +24,14 @@ from audiogen_core.interfaces.input_source import InputSource
 from audiogen_core.interfaces.naming import NamingStrategy
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.post_processor import PostProcessor
-from audiogen_core.options import PLACEHOLDER, PluginOptions, json_path, type_name, validate
+from audiogen_core.options import (
+    PLACEHOLDER,
+    PluginOptions,
+    at_home,
+    json_path,
+    type_name,
+    validate,
+)
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import Registry
 from audiogen_core.storage.address import address_problem, is_address
@@ -149,6 +156,9 @@ class ConditioningValues(BaseModel):
         None, description="Ranges of inpaint_audio that are made anew, [start, end] in seconds."
     )
 
+
+PATHS = ("audio_prompt", "init_audio", "inpaint_audio")
+"""The keys of these that are paths of files."""
 
 DOCUMENTED_CONDITIONING = tuple(ConditioningValues.model_fields)
 """Conditioning keys that a config may hold whatever the model's conditioners are."""
@@ -380,7 +390,17 @@ def _conditioning(data: Mapping[str, Any], checks: _Checks) -> Mapping[str, Any]
             Problem("conditioning_defaults", f"must be an object, not {type_name(values)}")
         )
         return {}
-    return values
+    return with_homes(values)
+
+
+def with_homes(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Conditioning values with their paths as files are opened by."""
+    changed = {
+        key: at_home(path)
+        for key in PATHS
+        if isinstance(path := values.get(key), str) and path.startswith("~")
+    }
+    return {**values, **changed} if changed else values
 
 
 def _source(data: Mapping[str, Any], plugins: PluginManager, checks: _Checks) -> InputSource | None:

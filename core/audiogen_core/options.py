@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from audiogen_core.errors import InputError, Problem, did_you_mean, listed, nearest
 
@@ -22,6 +23,15 @@ PLACEHOLDER = "x-audiogen"
 
 MAX_SHOWN = 60
 """How many characters of a value a message shows."""
+
+
+def at_home(path: str) -> str:
+    """A path with ``~`` in front as the home folder that it means, as a shell would give it."""
+    return os.path.expanduser(path)  # noqa: PTH111, which leaves the name of no user as it is
+
+
+UserPath = Annotated[str, AfterValidator(at_home)]
+"""The type of an option that is a path: ``~`` in front is the home folder."""
 
 
 class PluginOptions(BaseModel):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from audiogen_core.config import GenerationConfig
+from audiogen_core.config import GenerationConfig, with_homes
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.options import type_name
@@ -25,7 +26,8 @@ def samples_of(config: GenerationConfig, plugins: PluginManager) -> Iterator[Sam
             if not isinstance(sample.where, str) or not _is_by_name(sample.values):
                 raise TypeError("it yields a Sample without values by name, or without a place")
             found = True
-            yield sample
+            values = with_homes(sample.values)
+            yield sample if values is sample.values else replace(sample, values=values)
     if not found:
         raise InputError(Problem("input", "holds no sample"))
 

@@ -55,6 +55,22 @@ def made(result: Result) -> list[Path]:
     return [Path(line) for line in result.out.splitlines()]
 
 
+@pytest.mark.parametrize("section", ["input", "conditioning_defaults"])
+def test_a_tilde_is_the_home_folder(
+    generate: Generate, tone: Path, monkeypatch: pytest.MonkeyPatch, section: str
+) -> None:
+    """Of a sample's path and of a default's; the metadata has the path that was read."""
+    monkeypatch.setenv("HOME", str(tone.parent))
+    values = {"init_audio": f"~/{tone.name}"}
+    if section == "input":
+        result = generate([values])
+    else:
+        result = generate([{}], conditioning_defaults={"prompt": "a", **values})
+    (path,) = made(result)
+    content = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    assert content["conditioning"]["init_audio"] == str(tone)
+
+
 def closeness(one: np.ndarray, other: np.ndarray) -> float:
     """The correlation of two signals, over what they have in common."""
     length = min(one.shape[1], other.shape[1])

@@ -80,6 +80,29 @@ def planned(**section: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    ("plugin", "options", "content"),
+    [
+        (PromptsFile, {"prompts_file": "~/x/a.npy"}, "wind"),
+        (JsonLines, {"samples_file": "~/x/a.npy"}, '{"prompt": "wind"}'),
+        (Table, {"samples_file": "~/x/a.npy"}, "prompt\nwind"),
+        (Directory, {"folder": "~/x", "prompts_file": "~/x/a.npy"}, "wind"),
+    ],
+)
+def test_a_tilde_is_the_home_folder(
+    plugin: type[InputSource], options: dict[str, str], content: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As it is in a shell, and in ``output_dir``."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "x" / "a.npy"
+    path.parent.mkdir()
+    path.write_text(content)
+    (sample,) = source(plugin, **options).samples()
+    assert sample.values["prompt"] == "wind"
+    assert sample.values.get("audio_prompt", str(path)) == str(path)
+
+
+@pytest.mark.parametrize(
     ("plugin", "key"),
     [(PromptsFile, "prompts_file"), (JsonLines, "samples_file"), (Table, "samples_file")],
 )

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from audiogen_core.interfaces.input_source import InputSource, Sample
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, UserPath
 from audiogen_plugins.inputs import _lines
 from audiogen_plugins.inputs.prompts_file import PromptsFile
 
@@ -22,11 +22,11 @@ class Directory(InputSource):
     class Options(PluginOptions):
         """The keys of ``input`` for ``"type": "directory"``."""
 
-        folder: str = Field(
+        folder: UserPath = Field(
             min_length=1, description="Folder of .npy audio prompts.", examples=["audio_prompts"]
         )
         prompts: list[str] | None = Field(None, min_length=1, description="Prompts for each file.")
-        prompts_file: str | None = Field(
+        prompts_file: UserPath | None = Field(
             None, min_length=1, description="UTF-8 text file of prompts for each file, one a line."
         )
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.input_source import InputSource, Sample
-from audiogen_core.options import PluginOptions, type_name
+from audiogen_core.options import PluginOptions, UserPath, type_name
 from audiogen_core.strict_json import parse_json
 from audiogen_plugins.inputs import _lines
 
@@ -24,7 +24,7 @@ class JsonLines(InputSource):
     class Options(PluginOptions):
         """The keys of ``input`` for ``"type": "jsonl"``."""
 
-        samples_file: str = Field(
+        samples_file: UserPath = Field(
             min_length=1,
             description="UTF-8 file, a JSON object a line.",
             examples=["samples.jsonl"],

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from audiogen_core.interfaces.input_source import InputSource, Sample
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, UserPath
 from audiogen_plugins.inputs import _lines
 
 
@@ -21,7 +21,7 @@ class PromptsFile(InputSource):
     class Options(PluginOptions):
         """The keys of ``input`` for ``"type": "file"``."""
 
-        prompts_file: str = Field(
+        prompts_file: UserPath = Field(
             min_length=1,
             description="UTF-8 text file, one prompt a line.",
             examples=["prompts.txt"],

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.input_source import InputSource, Sample
-from audiogen_core.options import PluginOptions, shown
+from audiogen_core.options import PluginOptions, UserPath, shown
 from audiogen_core.strict_data import MAX_KEYS
 from audiogen_plugins.inputs import _lines
 
@@ -43,7 +43,7 @@ class Table(InputSource):
     class Options(PluginOptions):
         """The keys of ``input`` for ``"type": "csv"``."""
 
-        samples_file: str = Field(
+        samples_file: UserPath = Field(
             min_length=1, description="UTF-8 table with a header row.", examples=["samples.csv"]
         )
         delimiter: str = Field(",", description="What stands between cells: one character.")
