@@ -121,9 +121,9 @@ def validate(
     this time, 2 some are wrong.
     """
     from audiogen_cli.reading import read_config
-    from audiogen_core.jobs import check_samples
     from audiogen_core.overrides import Overrides, parse_setting
     from audiogen_core.plugin_manager import installed_plugins
+    from audiogen_core.sample_checks import check_samples
 
     model = _model(pretrained_name, revision, model_config)
     overrides = Overrides([parse_setting(text) for text in settings or ()])

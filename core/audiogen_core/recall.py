@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from audiogen_core.errors import InputError, Problem
-from audiogen_core.jobs import MAX_OUTPUTS
 from audiogen_core.options import validate
+from audiogen_core.sample_checks import MAX_OUTPUTS
 from audiogen_core.strict_data import read_file
 from audiogen_core.strict_json import parse_json
 

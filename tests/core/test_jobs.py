@@ -406,7 +406,7 @@ def test_good_embeddings_are_opened_once_in_long_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also beyond those that are remembered, where the samples of a file follow each other."""
-    monkeypatch.setattr("audiogen_core.jobs.MAX_MET", 2)
+    monkeypatch.setattr("audiogen_core.sample_checks.MAX_MET", 2)
     paths = [tmp_path / f"{number}.wav" for number in range(4)]
     for path in paths:
         Wav().encode(tones(0.1), 44100, path, Tags())
