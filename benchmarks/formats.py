@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiogen_core.interfaces.encoder import EncoderUnavailableError, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.plugin_manager import PluginManager, installed_plugins
 from audiogen_core.tags import Tags
 from audiogen_core.testing.encoders import decode

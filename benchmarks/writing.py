@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from audiogen_core import Generator, making
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.models.model import Model
 from audiogen_core.plugin_manager import installed_plugins

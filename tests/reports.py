@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.tags import tags_of
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from audiogen_core import Generator, InputError, SampleError, UsageError, hookimpl
+from audiogen_core.arrays import FloatArray
 from audiogen_core.hooks import Registrar
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.plugin_manager import PluginManager

@@ -19,7 +19,8 @@ from audiogen_core.errors import AudiogenError, InputError, Problem, UsageError
 from audiogen_core.identity import digest, without_places
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interrupts import raise_if_stopped
-from audiogen_core.jobs import Job, form_of
+from audiogen_core.job import Job
+from audiogen_core.jobs import form_of
 from audiogen_core.metadata import digests_of_recordings
 from audiogen_core.models.source import HubSource, LocalSource, ModelSource
 from audiogen_core.names import same_name

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.recordings import FILES, MASK
 from audiogen_core.settings import Settings
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from audiogen_core.interfaces.observer import Observer
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 
 
 class CancelledError(KeyboardInterrupt):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.audio_file import audio_blocks, check_audio_file
 from audiogen_core.embedding_file import MAX_DATA_BYTES
 from audiogen_core.errors import InputError, Problem, UsageError
 from audiogen_core.interfaces.embedder import Embedder
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.names import same_name
 from audiogen_core.publishing import check_output_folder, publish
 

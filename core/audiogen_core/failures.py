@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.publishing import publish
 
 NAME = "failures.jsonl"

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch, make_batches
 from audiogen_core.cancelling import CancelledError, Cancelling
 from audiogen_core.errors import AudiogenError
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.post_processor import AudioContext
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.making import make_batch
 from audiogen_core.metadata import metadata
 from audiogen_core.observer import Observers

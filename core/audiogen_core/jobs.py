@@ -10,7 +10,7 @@ from typing import Any
 from audiogen_core.config import GenerationConfig
 from audiogen_core.identity import Identities
 from audiogen_core.interfaces.naming import NamedJob
-from audiogen_core.job import Job as Job
+from audiogen_core.job import Job
 from audiogen_core.joblist import JobList
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.names import UniqueNames, shard_dir

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch
 from audiogen_core.diffusion.guidance import Guidance, GuidedModel
 from audiogen_core.diffusion.noise import NoiseSource
 from audiogen_core.diffusion.sampling import draw
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.interrupts import raise_if_stopped
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.memory import give_back, is_out_of_memory, keep_freed
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.models.encoding import encoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 
 
 @dataclass

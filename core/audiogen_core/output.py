@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch
 from audiogen_core.config import GenerationConfig
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.interfaces.post_processor import AudioContext
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.metadata import metadata
 from audiogen_core.post_processing import post_process
 from audiogen_core.prepare import Prepared

@@ -14,8 +14,8 @@ from audiogen_core.executing.local import Local
 from audiogen_core.failures import FailureLog
 from audiogen_core.interfaces.executor import Executor, WorkersLostError
 from audiogen_core.interfaces.observer import Observer
+from audiogen_core.job import Job
 from audiogen_core.joblist import JobList
-from audiogen_core.jobs import Job
 from audiogen_core.models.model import Model
 from audiogen_core.observer import Observers
 from audiogen_core.outcome import Outcome

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 
 INAUDIBLE = 1e-4

@@ -19,8 +19,9 @@ from audiogen_core.errors import InputError, Problem
 from audiogen_core.failures import FailureLog
 from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.observer import Observer
+from audiogen_core.job import Job
 from audiogen_core.joblist import JobList
-from audiogen_core.jobs import Job, Plan, plan_jobs
+from audiogen_core.jobs import Plan, plan_jobs
 from audiogen_core.memory import batch_limit
 from audiogen_core.models.build import check_embeddings
 from audiogen_core.models.config import ModelConfig

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 
 ZERO_CROSSINGS = 6
 """Of the sinc, to each side: the width of the filter."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch
 from audiogen_core.config import SWITCHES
 from audiogen_core.errors import InputError, Problem, listed
-from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
-from audiogen_core.jobs import Job, identity_of
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError
+from audiogen_core.job import Job
+from audiogen_core.jobs import identity_of
 from audiogen_core.metadata import metadata as metadata_of
 from audiogen_core.output import encode
 from audiogen_core.prepare import Planned

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from audiogen_core.compact import Indexes
 from audiogen_core.errors import InputError, Problem
+from audiogen_core.job import Job
 from audiogen_core.joblist import JobList
-from audiogen_core.jobs import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.runfolder.folder import Record, RunFolder

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 
 
 def windows(blocks: Iterable[FloatArray], length: int, hop: int) -> Iterator[FloatArray]:

@@ -11,7 +11,7 @@ from audiogen_core.compact import Indexes
 from audiogen_core.identity import digest
 from audiogen_core.interfaces.executor import Executor
 from audiogen_core.interrupts import held_stop
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.names import same_name
 from audiogen_core.on_existing import OnExisting
 from audiogen_core.outcome import Outcome

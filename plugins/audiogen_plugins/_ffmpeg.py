@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.audio_file import free_graphs
-from audiogen_core.interfaces.encoder import FloatArray
 
 if TYPE_CHECKING:
     from av import AudioFrame

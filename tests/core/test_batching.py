@@ -15,7 +15,7 @@ import torch
 
 from audiogen_core import memory
 from audiogen_core.batching import make_batches
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.testing.encoders import decode
 from audiogen_core.testing.tiny_model import tiny_config, write_tiny_model
 from audiogen_plugins.conditioners.t5 import T5Conditioner

@@ -16,9 +16,9 @@ import torch
 from pydantic import Field
 
 from audiogen_core import hookimpl, hookspecs
+from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces import sampler
-from audiogen_core.interfaces.encoder import FloatArray
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.plugin_manager import PluginManager
 from audiogen_core.registry import KINDS, Kind, Origin
 from audiogen_core.testing.post_processors import check_post_processor

@@ -13,7 +13,8 @@ import pytest
 from audiogen_core import audio_file, seeds
 from audiogen_core.config import parse_config
 from audiogen_core.errors import MAX_PROBLEMS, InputError
-from audiogen_core.jobs import Job, Plan, plan_jobs
+from audiogen_core.job import Job
+from audiogen_core.jobs import Plan, plan_jobs
 from audiogen_core.models.config import parse_model_config
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.tags import Tags

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from audiogen_core import audio_file
+from audiogen_core.arrays import FloatArray
 from audiogen_core.audio_file import audio_blocks, check_recording, read_beginning
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.resampling import resample
 from audiogen_core.tags import Tags
 from audiogen_core.testing.encoders import tones

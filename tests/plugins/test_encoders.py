@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError
 from audiogen_core.tags import Tags, tags_of
 from audiogen_core.testing import encoders as contract
 from audiogen_plugins import _ffmpeg, encoders

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.testing.post_processors import check_post_processor

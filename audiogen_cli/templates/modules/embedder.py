@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.downloads import Downloaded
 from audiogen_core.interfaces.embedder import Embedder
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.options import PluginOptions
 from audiogen_core.windows import windows
 

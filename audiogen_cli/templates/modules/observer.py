@@ -11,7 +11,7 @@ from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.options import PluginOptions
 
 if TYPE_CHECKING:
-    from audiogen_core.jobs import Job
+    from audiogen_core.job import Job
 
 
 class MyPlugin(Observer):

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 
 DIGITS = 6
 """Of the times that are told apart: multiples of a millionth."""

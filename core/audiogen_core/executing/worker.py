@@ -8,8 +8,8 @@ from typing import Self
 
 import torch
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.making import make_batch
 from audiogen_core.memory import batch_limit

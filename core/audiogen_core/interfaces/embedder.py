@@ -29,8 +29,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.downloads import Downloaded
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.options import NoOptions, PluginOptions
 
 if TYPE_CHECKING:

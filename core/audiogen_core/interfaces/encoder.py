@@ -27,18 +27,11 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.options import NoOptions, PluginOptions
 from audiogen_core.tags import Tags
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-# In quotes, so that NumPy is not imported to list the plugins.
-FloatArray: TypeAlias = "npt.NDArray[np.float32]"
-
 
 _ENDING = re.compile(r"\.[A-Za-z0-9]+")
 

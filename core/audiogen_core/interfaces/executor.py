@@ -50,9 +50,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.batching import Batch
 from audiogen_core.errors import AudiogenError
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.interfaces.observer import Observer
 from audiogen_core.options import NoOptions, PluginOptions
 from audiogen_core.settings import Settings

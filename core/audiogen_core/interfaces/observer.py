@@ -37,12 +37,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.options import NoOptions, PluginOptions
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
-    from audiogen_core.jobs import Job
+    from audiogen_core.job import Job
     from audiogen_core.outcome import Outcome
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.downloads import unreported
 from audiogen_core.interfaces.embedder import Embedder
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.options import validate
 from audiogen_core.testing.encoders import tones
 

@@ -20,7 +20,8 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from audiogen_core.interfaces.encoder import Encoder, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import Encoder
 from audiogen_core.options import PluginOptions
 from audiogen_core.tags import Tags, read_tags
 

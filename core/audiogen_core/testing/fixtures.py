@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.testing.encoders import tones
 from audiogen_core.testing.samplers import GaussianDenoiser, GaussianFlow, GaussianV
 from audiogen_core.testing.tiny_model import write_tiny_model

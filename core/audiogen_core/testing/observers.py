@@ -14,7 +14,7 @@ import numpy as np
 from audiogen_core.config import GenerationSection, parse_config
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.interfaces.sampler import ScheduleRequest, SigmaSampler
-from audiogen_core.jobs import Job
+from audiogen_core.job import Job
 from audiogen_core.options import validate
 from audiogen_core.outcome import Outcome
 from audiogen_core.plugin_manager import installed_plugins

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from pydantic import Field
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.downloads import Downloaded
 from audiogen_core.errors import InputError, Problem
 from audiogen_core.interfaces.conditioner import BuildContext
 from audiogen_core.interfaces.embedder import Embedder
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_core.options import PluginOptions
 from audiogen_core.windows import windows
 from audiogen_plugins.conditioners.pretrained import CONFIG, Pretrained, find, quiet, transformers

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.tags import SETTINGS_KEY, Tags
 from audiogen_plugins._ffmpeg import LAYOUTS, blocks
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiogen_core.interfaces.encoder import EncoderUnavailableError, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_plugins.encoders import _av
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.audio_file import unpacked
-from audiogen_core.interfaces.encoder import FloatArray
 from audiogen_plugins._ffmpeg import filtered
 
 QUALITY = "filter_size=256:filter_type=kaiser:kaiser_beta=12:phase_shift=10:cutoff=0.97"

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError
 from audiogen_core.tags import Tags
 from audiogen_plugins.encoders import _av, _m4a, _proof
 

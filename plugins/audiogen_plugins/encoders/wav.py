@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError
 from audiogen_core.tags import Tags
 from audiogen_plugins._ffmpeg import LAYOUTS
 from audiogen_plugins.encoders import _av

@@ -20,7 +20,7 @@ from audiogen_core.terminal import drawable, tell
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
-    from audiogen_core.jobs import Job
+    from audiogen_core.job import Job
 
 SECONDS_BETWEEN_LINES = 5.0
 """How often plain lines report how the outputs come along."""

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.options import PluginOptions
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 from audiogen_core.options import PluginOptions
 from audiogen_plugins._ffmpeg import LAYOUTS, filtered

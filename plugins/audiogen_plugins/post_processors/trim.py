@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces.post_processor import AudioContext, PostProcessor
 
 

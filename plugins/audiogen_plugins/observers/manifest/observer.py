@@ -15,7 +15,7 @@ from audiogen_core.storage.address import local_folder
 
 if TYPE_CHECKING:
     from audiogen_core.config import GenerationConfig
-    from audiogen_core.jobs import Job
+    from audiogen_core.job import Job
     from audiogen_core.outcome import Outcome
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from audiogen_core.interfaces.encoder import FloatArray
+from audiogen_core.arrays import FloatArray
 from audiogen_plugins._ffmpeg import LAYOUTS
 from audiogen_plugins.post_processors.loudness import integrated
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.audio_file import audio_stream, free_graphs, open_source, unpacked
-from audiogen_core.interfaces.encoder import FloatArray
 
 MAX_SAMPLES = 1 << 28
 """Of all channels of a file, which then take a gibibyte: more than an hour and a half in stereo."""

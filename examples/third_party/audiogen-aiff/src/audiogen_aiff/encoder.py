@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError, FloatArray
+from audiogen_core.arrays import FloatArray
+from audiogen_core.interfaces.encoder import Encoder, EncoderUnavailableError
 from audiogen_core.tags import SETTINGS_KEY, Tags
 
 
