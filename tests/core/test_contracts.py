@@ -14,14 +14,20 @@ from torch import Tensor
 
 from audiogen_core.errors import InputError, NotInstalledError, Problem
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
-from audiogen_core.interfaces.encoder import EncoderUnavailableError
+from audiogen_core.interfaces.encoder import EncoderUnavailableError, FloatArray
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.interfaces.naming import NamedJob, NamingStrategy
+from audiogen_core.interfaces.observer import Observer, Output
+from audiogen_core.interfaces.sampler import ScheduleRequest
 from audiogen_core.options import PluginOptions
 from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.registry import KINDS, SAMPLER, Kind, import_reference
+from audiogen_core.tags import Tags
 from audiogen_core.testing.contracts import check
+from audiogen_core.testing.encoders import decode
 from audiogen_plugins.conditioners.number import NumberConditioner
+from audiogen_plugins.encoders.wav import Wav
+from audiogen_plugins.samplers.flow_euler import FlowEuler
 
 BUILT_INS = [
     pytest.param(registry.kind, one.name, id=f"{registry.kind.slug}: {one.name}")
@@ -60,6 +66,106 @@ class Named(NamingStrategy):
 def test_a_plain_naming_strategy_passes() -> None:
     """The core cleans what it returns."""
     check("naming-strategy", Named)
+
+
+class BySampler(Named):
+    """Names by what every output has."""
+
+    def stem(self, job: NamedJob) -> str:
+        """The sampler, and the seed as the settings have it."""
+        assert job.generation["seed"] == job.seed
+        return job.generation["sampler_type"].upper()  # type: ignore[no-any-return]
+
+
+class Ledger(Observer):
+    """Reads what a run tells of an output."""
+
+    NAME = "ledger"
+
+    def sample_done(self, output: Output) -> None:
+        """The file and all of its metadata."""
+        audio, rate = decode(output.path)
+        told = output.metadata
+        assert audio.shape == output.audio.shape
+        assert told["output"]["seconds"] == audio.shape[1] / rate
+        assert told["output"]["bytes"] == output.path.stat().st_size
+        assert told["generation_config"]["seed"] == output.job.seed
+        assert told["model_config"]["sample_rate"] == rate
+
+
+@pytest.mark.parametrize(("kind", "plugin"), [("naming strategy", BySampler), ("observer", Ledger)])
+def test_checks_tell_what_a_run_tells(kind: str, plugin: type[Any]) -> None:
+    """A plugin may use all that is documented of an output."""
+    check(kind, plugin)
+
+
+class Deep(Wav):
+    """Needs an option."""
+
+    class Options(PluginOptions):
+        """Has an example, and no default."""
+
+        bits: int = Field(examples=[16], description="Of a sample.")
+
+    options: Options
+
+    def encode(self, audio: FloatArray, sample_rate: int, path: Path, tags: Tags) -> None:
+        """In as many bits as there are here."""
+        assert self.options.bits == 16
+        super().encode(audio, sample_rate, path, tags)
+
+
+class Told(Deep):
+    """Says itself what it needs."""
+
+    class Options(PluginOptions):
+        """Has no example that would do."""
+
+        bits: int = Field(description="Of a sample.")
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Options as a config holds them."""
+        return {"options": {"bits": 16}}
+
+
+class Stretched(FlowEuler):
+    """Goes through other times where it is told to."""
+
+    class Options(PluginOptions):
+        """Whether it is told to."""
+
+        told: bool = Field(False, examples=[True], description="Whether it is told to.")
+
+    options: Options
+
+    def schedule(self, request: ScheduleRequest) -> Tensor:
+        """Its own times."""
+        assert self.options.told
+        return super().schedule(request)
+
+
+class StretchedByItself(Stretched):
+    """Says itself what it needs."""
+
+    class Options(PluginOptions):
+        """Whether it is told to."""
+
+        told: bool = Field(False, description="Whether it is told to.")
+
+    @classmethod
+    def contract_example(cls, folder: Path) -> dict[str, Any]:  # noqa: ARG003
+        """Options as a config holds them."""
+        return {"options": {"told": True}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "plugin"),
+    [("encoder", Deep), ("encoder", Told), ("sampler", Stretched), ("sampler", StretchedByItself)],
+)
+def test_options_are_at_their_examples_or_what_the_class_says(kind: str, plugin: type[Any]) -> None:
+    """Of every kind, also of those that need none to be made."""
+    check(kind, plugin)
 
 
 class Crashing(Named):

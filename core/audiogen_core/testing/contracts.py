@@ -67,17 +67,15 @@ def check_described(kind: Kind, plugin: type[Any]) -> None:
 
 
 def _arguments(checks: Any, plugin: type[Any], folder: Path) -> dict[str, Any]:
-    """What the class says of itself; example options where the checks need some."""
-    example = getattr(plugin, "contract_example", None)
-    given: dict[str, Any] = {} if example is None else dict(example(folder))
-    needed = [
-        name
-        for name, parameter in list(inspect.signature(checks).parameters.items())[1:]
-        if parameter.default is parameter.empty and name not in given
-    ]
-    if "options" in needed:
-        given["options"] = example_options(plugin.Options)
-        needed.remove("options")
+    """What the class says of itself; example options where it says nothing of them."""
+    parameters = list(inspect.signature(checks).parameters.values())[1:]
+    examples = {
+        part or "options": example_options(model) for part, model in options_models(plugin).items()
+    }
+    given = {one.name: examples[one.name] for one in parameters if one.name in examples}
+    if (example := getattr(plugin, "contract_example", None)) is not None:
+        given.update(example(folder))
+    needed = [one.name for one in parameters if one.default is one.empty and one.name not in given]
     assert not needed, (
         f"{plugin.__name__}.contract_example must say what the checks need: {', '.join(needed)}"
     )

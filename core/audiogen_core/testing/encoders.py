@@ -11,7 +11,7 @@ Every check encodes real audio, decodes it again, and raises `AssertionError` wi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from audiogen_core.arrays import FloatArray
 from audiogen_core.interfaces.encoder import Encoder
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, validate
 from audiogen_core.tags import Tags, read_tags
 
 TAGS = Tags(
@@ -117,7 +117,7 @@ def check_encoder(
     *,
     sample_rate: int = 44100,
     channels: int = 2,
-    options: PluginOptions | None = None,
+    options: PluginOptions | Mapping[str, Any] | None = None,
     decoder: Decoder = decode,
     tag_reader: TagReader | None = read_tags,
     min_snr_db: float = 20.0,
@@ -133,7 +133,8 @@ def check_encoder(
         encoder_class: The encoder.
         sample_rate: In hertz.
         channels: 1 for mono, 2 for stereo.
-        options: The encoder's options; its defaults without them.
+        options: The encoder's options, or what ``output.file_format`` holds besides ``name``; its
+            defaults without them.
         decoder: What reads its files; PyAV unless something else is given.
         tag_reader: What reads their tags; None for a format that has none.
         min_snr_db: The least signal-to-noise ratio of `tones`, once aligned, in decibels.
@@ -151,6 +152,8 @@ def check_encoder(
     assert encoder_class.NAME, "NAME must not be empty"
     ending = encoder_class.EXTENSION
     assert ending.startswith("."), f"EXTENSION must start with a dot, but is {ending!r}"
+    if not isinstance(options, PluginOptions):
+        options = validate(encoder_class.Options, dict(options or {}))
     encoder = encoder_class(options)
     encoder.check(sample_rate, channels)
     trip = RoundTrip(encoder, decoder, sample_rate, max_lag, duration_tolerance)

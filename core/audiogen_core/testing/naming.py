@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from audiogen_core.config import DEFAULT_SAMPLERS, GenerationSection
 from audiogen_core.interfaces.naming import NamedJob, NamingStrategy
 from audiogen_core.names import MAX_STEM_BYTES, UniqueNames, replace_forbidden
 from audiogen_core.options import validate
+from audiogen_core.plugin_manager import installed_plugins
 from audiogen_core.registry import describe
+from audiogen_core.settings import Settings
 
 PROMPTS: tuple[str | None, ...] = (
     "a jazz piece", "", " ", None, "x" * 5000, "\N{GRINNING FACE}" * 500, "Größe, 音楽, موسيقى",
@@ -29,10 +32,12 @@ def check_naming(plugin: type[NamingStrategy], options: Mapping[str, Any]) -> No
         AssertionError: A name is none, changes, or is unsafe once the core has cleaned it.
     """
     strategy = plugin(validate(plugin.Options, dict(options)))
+    sampler = installed_plugins().samplers.load(DEFAULT_SAMPLERS["v"])
+    settings = Settings(GenerationSection(), sampler(), latents=1)
     names = UniqueNames()
     for index, prompt in enumerate(PROMPTS):
         for conditioning in ({"prompt": prompt}, {"prompt": prompt, **_EVERYTHING}, {}):
-            job = NamedJob(index, index % 2, conditioning, seed=index, generation=_GENERATION)
+            job = NamedJob(index, index % 2, conditioning, index, settings.complete(index))
             try:
                 stem = strategy.stem(job)
             except Exception as error:
@@ -49,10 +54,6 @@ _EVERYTHING: Mapping[str, Any] = {
     "seconds_start": 0,
     "seconds_total": 47.5,
 }
-_GENERATION: Mapping[str, Any] = {
-    "steps": 100, "cfg_scale": 7.0, "batch_size": 2, "sampler_type": None, "sigma_min": 0.01,
-    "sigma_max": 100, "rho": 1.0, "seed": -1, "cfg_interval": [0, 1], "scale_phi": 0.0,
-}  # fmt: skip
 
 
 def _check_safe(name: str) -> None:

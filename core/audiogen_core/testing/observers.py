@@ -7,35 +7,21 @@ import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
-from audiogen_core.config import GenerationSection, parse_config
-from audiogen_core.interfaces.observer import Observer, Output
-from audiogen_core.interfaces.sampler import ScheduleRequest, SigmaSampler
-from audiogen_core.job import Job
+from audiogen_core.batching import Batch
+from audiogen_core.config import parse_config
+from audiogen_core.default_model import DefaultSource
+from audiogen_core.interfaces.observer import Observer
+from audiogen_core.metadata import metadata
 from audiogen_core.options import validate
 from audiogen_core.outcome import Outcome
+from audiogen_core.output import encode
 from audiogen_core.plugin_manager import installed_plugins
-from audiogen_core.settings import Settings
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-SAMPLE_RATE = 44100
-
-
-class _Sampler(SigmaSampler):
-    """Has a name and no more: observers are told of it."""
-
-    NAME = "some-sampler"
-
-    def schedule(self, request: ScheduleRequest) -> Tensor:
-        raise NotImplementedError
-
-    def sample(self, *_: Any) -> Tensor:
-        raise NotImplementedError
+from audiogen_core.prepare import Planned, Request, plan_without_folder
 
 
 def check_observer(plugin: type[Observer], options: Mapping[str, Any]) -> None:
@@ -58,31 +44,28 @@ def check_observer(plugin: type[Observer], options: Mapping[str, Any]) -> None:
         contextlib.redirect_stdout(written),
         contextlib.redirect_stderr(errors),
     ):
+        planned = _planned(Path(folder))
         for fails in (False, True):
-            _tell(plugin(settings), Path(folder), fails=fails)
+            _tell(plugin(settings), planned, fails=fails)
         plugin(settings).close()
 
 
-def _tell(observer: Observer, folder: Path, *, fails: bool) -> None:
+def _planned(folder: Path) -> Planned:
+    """Two outputs of the default model."""
     sections = {
-        "input": {"type": "config", "samples": [{"prompt": "rain"}]},
+        "generation": {"batch_size": 2, "seed": 7},
+        "input": {"type": "config", "samples": [{"prompt": "rain", "seconds_total": 1}]},
         "output": {"output_dir": str(folder)},
     }
-    config = parse_config(sections, installed_plugins())
-    how = Settings(GenerationSection(), _Sampler(), latents=1)
-    jobs = [
-        Job(
-            index=index,
-            copy=index,
-            where="input.samples[0]",
-            values={"prompt": "rain"},
-            seed=7 + index,
-            stem=f"rain-{index}",
-            settings=how,
-            identity=f"{index:032x}",
-        )
-        for index in range(2)
-    ]
+    plugins, silent = installed_plugins(), Observer()
+    request = Request(parse_config(sections, plugins), DefaultSource(), torch.device("cpu"))
+    model = request.wanted.build(plugins, silent)
+    return plan_without_folder(request, plugins, model, request.wanted.identity(model))
+
+
+def _tell(observer: Observer, planned: Planned, *, fails: bool) -> None:
+    config, model, jobs = planned.request.config, planned.model.config, planned.plan.jobs
+    batch = Batch.of(tuple(jobs))
     outcome = Outcome(planned=len(jobs), interrupted=fails)
     observer.stage("loading the model")
     observer.note("a note")
@@ -94,16 +77,18 @@ def _tell(observer: Observer, folder: Path, *, fails: bool) -> None:
     observer.step(2, 2)
     observer.stage("decoding")
     observer.waiting()
-    for job in jobs:
+    for index, job in enumerate(jobs):
         if fails:
             observer.sample_failed(job, "out of memory")
             outcome.failures.append((job, "out of memory"))
             continue
-        path = folder / f"{job.stem}.wav"
-        path.write_bytes(b"RIFF")
-        audio = np.zeros((2, SAMPLE_RATE), np.float32)
-        metadata = {"conditioning": dict(job.values), "sample_rate": SAMPLE_RATE}
-        observer.sample_done(Output(job, path, audio, SAMPLE_RATE, metadata))
-        outcome.written.append(path)
+        audio = np.zeros((model.channels, model.sample_rate), np.float32)
+        content = metadata(planned, batch, index, audio.shape[-1])
+        folder = planned.request.folder
+        encoded = encode(config, audio, model.sample_rate, folder, content)
+        with encoded.draft:
+            output = encoded.place(config, job, model.sample_rate, folder)
+        observer.sample_done(output)
+        outcome.written.append(output.path)
     observer.run_ended(outcome)
     observer.close()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from audiogen_core.interfaces.sampler import (
     SigmaSampler,
     VSampler,
 )
-from audiogen_core.options import PluginOptions
+from audiogen_core.options import PluginOptions, validate
 
 REQUEST = ScheduleRequest(steps=8, sigma_min=0.03, sigma_max=80.0, rho=1.0, latents=16)
 CHANNELS = 2
@@ -187,17 +187,21 @@ def gaussian_model(sampler: Sampler, std: float = 0.5) -> GaussianModel:
     return GaussianV(std) if isinstance(sampler, VSampler) else GaussianFlow(std)
 
 
-def check_sampler(sampler_class: type[Sampler], options: PluginOptions | None = None) -> None:
+def check_sampler(
+    sampler_class: type[Sampler], options: PluginOptions | Mapping[str, Any] | None = None
+) -> None:
     """Runs every check of this module.
 
     Args:
         sampler_class: The sampler.
-        options: Its options, if not the defaults.
+        options: Its options, or the keys of ``generation`` that it adds; its defaults without them.
 
     Raises:
         AssertionError: The sampler breaks the contract; the message says how.
     """
     check_declaration(sampler_class)
+    if not isinstance(options, PluginOptions):
+        options = validate(sampler_class.Options, dict(options or {}))
     sampler = sampler_class(options)
     check_schedule(sampler)
     check_output(sampler)
