@@ -470,6 +470,8 @@ def test_a_package_is_installed_and_used(
     """The files of the tutorial are a package: its commands and its tests work once installed."""
     write_files(path, tmp_path)
     monkeypatch.chdir(tmp_path)
+    project = parse_toml((tmp_path / "pyproject.toml").read_bytes(), "pyproject.toml", "example")
+    assert "audiogen" not in project["project"]["dependencies"]  # an index may have another one
     environment = fresh_environment(tmp_path / "environment", tmp_path)
     for arguments in commands_of(path):
         model = local_model(tiny_model) if arguments[0] == "generate" else []

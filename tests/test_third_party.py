@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the packages in it, and what these tests have installed below it."""
     packages = [EXAMPLES / name for name in PACKAGES]
     return fresh_environment(tmp_path_factory.mktemp("environment"), *packages)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_they_have_pip_get_nothing_else_called_audiogen(name: str) -> None:
+    """An index may have another project of this name, so that they do not ask for it."""
+    text = (EXAMPLES / name / "pyproject.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["project"]["dependencies"] == []
 
 
 def test_the_list_shows_them(environment: Path) -> None:

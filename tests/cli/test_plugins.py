@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,14 @@ def test_new_packages_are_in_good_style(packages: Path) -> None:
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", packages]
         done = subprocess.run(ruff, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_new_packages_have_pip_get_nothing_else_called_audiogen(kind: Kind) -> None:
+    """An index may have another project of this name, so that they do not ask for it."""
+    files = new.package(kind, "new")
+    assert tomllib.loads(files["pyproject.toml"])["project"]["dependencies"] == []
+    assert "has to be installed first" in files["README.md"]
 
 
 def test_new_writes_where_nothing_is(audiogen: Command, tmp_path: Path) -> None:
