@@ -89,23 +89,32 @@ def test_the_address_of_a_file_is_a_folder(
     assert (tmp_path / "out" / ".audiogen" / "seeds").is_file()
 
 
+@pytest.mark.parametrize("scheme", ["memory", "local"])
 def test_another_machine_goes_on(
-    audiogen: Command, arguments: Callable[..., list[Any]], memory: Any, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    scheme: str, audiogen: Command, arguments: Callable[..., list[Any]], memory: Any,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """It knows nothing but the store: it makes what is missing, with the same drawn seeds."""
-    call = arguments("memory://sounds", shard_dirs=2)
-    assert audiogen(*call).code == 0
-    before = content(memory)
-    memory.rm_file(next(f"/sounds/{name}" for name in before if name.endswith("snare.wav")))
+    """It knows nothing but the store: it makes what is missing, with the same drawn seeds.
+
+    The store may have real folders, none of which is there before.
+    """
+    del memory
+    store, root = fsspec.filesystem(scheme), str(tmp_path / "a" / "sounds")
+    address = f"{scheme}://{root}"
+    call = arguments(address, shard_dirs=2)
+    result = audiogen(*call)
+    assert result.code == 0, result.err
+    before = content(store, root)
+    assert len(before) == 6
+    store.rm_file(next(f"{root}/{name}" for name in before if name.endswith("snare.wav")))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
     result = audiogen(*call)
     assert result.code == 0, result.err
     assert len(result.out.splitlines()) == 1
-    assert content(memory) == before
+    assert content(store, root) == before
     result = audiogen(*call)
     assert (result.code, result.out) == (0, "")
-    assert "all 3 outputs stand in 'memory://sounds' already" in result.err
+    assert f"all 3 outputs stand in '{address}' already" in result.err
 
 
 def test_what_a_run_has_written_down_is_not_read_again(

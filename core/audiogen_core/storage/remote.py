@@ -33,6 +33,7 @@ class RemoteStorage(Storage):
         self._files, self._root = _opened(self.address)
         self._sizes: dict[str, int] = {}
         self._hidden: list[str] = []
+        self._folders: set[str] = set()
         try:
             self._list()
         # Every kind of store has errors of its own.
@@ -80,15 +81,15 @@ class RemoteStorage(Storage):
         return None if (self.size(name) or 0) > MAX_METADATA else self.read(name)
 
     def put(self, file: Path, name: str) -> None:
-        """Uploads a file: the object has all of its bytes, or is as it was before."""
+        """Uploads a file: to an object store all of its bytes, or none."""
         with _os_errors():
-            self._files.put_file(str(file), self._path(name))
+            self._files.put_file(str(file), self._new_path(name))
         self._sizes[name] = file.stat().st_size
 
     def write(self, name: str, content: bytes) -> None:
         """Makes an object of a few bytes, or replaces it."""
         with _os_errors():
-            self._files.pipe_file(self._path(name), content)
+            self._files.pipe_file(self._new_path(name), content)
 
     def remove(self, name: str) -> None:
         """Removes an object, if it is there."""
@@ -106,12 +107,24 @@ class RemoteStorage(Storage):
     def create(self, name: str, content: bytes) -> bytes:
         """Makes an object unless there is one: of several that try, one does.
 
+        But for stores that cannot decide that at once: they look, and then write.
+
         Returns:
             What it holds then.
         """
         with suppress(FileExistsError), _os_errors():
-            self._files.pipe_file(self._path(name), content, mode="create")
+            self._files.pipe_file(self._new_path(name), content, mode="create")
         return self.read(name) or content
+
+    def _new_path(self, name: str) -> str:
+        """The path of an object to write, in a folder that is there."""
+        path = self._path(name)
+        folder = path.rpartition("/")[0]
+        # Paths in an object store begin with a bucket: it has no folders, and would make a bucket.
+        if path.startswith("/") and folder not in self._folders:
+            self._files.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        return path
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
