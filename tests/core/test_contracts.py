@@ -63,9 +63,20 @@ class Named(NamingStrategy):
         return job.conditioning.get("prompt") or ""
 
 
-def test_a_plain_naming_strategy_passes() -> None:
-    """The core cleans what it returns."""
-    check("naming-strategy", Named)
+class BySong(Named):
+    """Refuses what it cannot name."""
+
+    def stem(self, job: NamedJob) -> str:
+        """By a value that few samples have."""
+        if (song := job.conditioning.get("audio_prompt")) is None:
+            raise InputError(Problem("output.file_naming", "needs an audio prompt"))
+        return str(song)
+
+
+@pytest.mark.parametrize("plugin", [Named, BySong])
+def test_a_plain_naming_strategy_passes(plugin: type[Named]) -> None:
+    """The core cleans what it returns, and a job may be refused with a message for the user."""
+    check("naming-strategy", plugin)
 
 
 class BySampler(Named):
@@ -416,9 +427,23 @@ class Plain(Backbone):
         return x if pooled is None else x + (pooled.to(x) @ self.weight.T)[:, :, None]
 
 
-def test_a_plain_backbone_passes() -> None:
-    """It looks at nothing but its inputs."""
-    check("backbone", Plain)
+class Indexed(Plain):
+    """Adds what an index in the checkpoint says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("index", torch.zeros(1, dtype=torch.long))
+
+    def forward(self, x: Tensor, t: Tensor, inputs: BackboneInputs) -> Tensor:
+        """The sum with a part of the weights."""
+        added = self.weight.flatten()[self.get_buffer("index")]
+        return super().forward(x, t, inputs) + added.to(x)
+
+
+@pytest.mark.parametrize("plugin", [Plain, Indexed])
+def test_a_plain_backbone_passes(plugin: type[Plain]) -> None:
+    """It looks at nothing but its inputs and its weights, some of which may be whole numbers."""
+    check("backbone", plugin)
 
 
 class Hasty(Plain):

@@ -59,10 +59,7 @@ def with_random_weights(
     if before is not None:
         before(module)
     generator = torch.Generator().manual_seed(seed)
-    state = {
-        name: _random(tuple(tensor.shape), generator)
-        for name, tensor in module.state_dict().items()
-    }
+    state = {name: _random(tensor, generator) for name, tensor in module.state_dict().items()}
     module.load_state_dict(state, strict=True, assign=True)
     for name, tensor in module.named_buffers():
         assert not tensor.is_meta, (
@@ -72,11 +69,13 @@ def with_random_weights(
     return module.eval()
 
 
-def _random(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    values = torch.randn(shape, generator=generator)
-    if len(shape) < 2:
+def _random(like: Tensor, generator: torch.Generator) -> Tensor:
+    if not like.is_floating_point():  # an index, say, which not every number can be
+        return torch.zeros(like.shape, dtype=like.dtype)
+    values = torch.randn(like.shape, generator=generator)
+    if like.dim() < 2:
         return 1 + 0.1 * values
-    return values / math.sqrt(math.prod(shape[1:]))
+    return values / math.sqrt(math.prod(like.shape[1:]))
 
 
 def check_conditioner(

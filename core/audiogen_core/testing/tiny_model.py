@@ -149,15 +149,18 @@ def random_weights(config: Mapping[str, Any], folder: Path, seed: int = 0) -> di
     model = build_model(parse_model_config(dict(config), "tiny model"), installed_plugins(), folder)
     generator = torch.Generator().manual_seed(seed)
     return {
-        f"{prefix}{name}": _random(name, tuple(tensor.shape), generator)
+        f"{prefix}{name}": _random(name, tensor, generator)
         for prefix, module in model.modules().items()
         for name, tensor in module.state_dict().items()
     }
 
 
-def _random(name: str, shape: tuple[int, ...], generator: Any) -> Any:
+def _random(name: str, like: Any, generator: Any) -> Any:
     import torch
 
+    shape = tuple(like.shape)
+    if not like.is_floating_point():  # an index, say, which not every number can be
+        return torch.zeros(shape, dtype=like.dtype)
     last = name.rpartition(".")[2]
     if last == "inv_freq":
         return 10000.0 ** -(torch.arange(shape[0]) / shape[0])
