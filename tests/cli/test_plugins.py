@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -202,6 +203,27 @@ def test_new_packages_are_in_good_style(packages: Path) -> None:
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", packages]
         done = subprocess.run(ruff, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_new_packages_use_what_plugins_can_rely_on(kind: Kind) -> None:
+    """What they import of audiogen stands in the promise that is made to plugins."""
+    promise = (Path(__file__).parents[2] / "docs/plugins/stability.md").read_text(encoding="utf-8")
+    sources = [text for path, text in new.package(kind, "new").items() if path.endswith(".py")]
+    imports = [
+        (one.module.removeprefix("audiogen_core."), alias.name)
+        for source in sources
+        for one in ast.walk(ast.parse(source))
+        if isinstance(one, ast.ImportFrom) and (one.module or "").startswith("audiogen_core")
+        for alias in one.names
+    ]
+    assert imports
+    for module, name in imports:
+        whole = (
+            module.partition(".")[0] if module.startswith(("interfaces.", "testing.")) else module
+        )
+        asked = (f"audiogen_core.{whole}`", f"`{whole}`", f"{module}.{name}`")
+        assert any(one in promise for one in asked), f"{module}.{name}"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)

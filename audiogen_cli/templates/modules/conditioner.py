@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from audiogen_core.interfaces.conditioner import BuildContext, Conditioner, Embedding
-from audiogen_core.options import PluginOptions, type_name
+from audiogen_core.options import PluginOptions
 
 
 class ScaleOptions(PluginOptions):
@@ -48,9 +48,8 @@ class MyPlugin(Conditioner):
         Raises:
             ValueError: It is none.
         """
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"must be a number, not {type_name(value)}")
-        if not 0 <= value <= options.highest:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= options.highest:
             raise ValueError(f"must be a number from 0 to {options.highest:g}, not {value!r}")
 
     def forward(self, values: Sequence[Any], generators: Sequence[torch.Generator]) -> Embedding:
