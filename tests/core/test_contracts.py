@@ -12,9 +12,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from audiogen_core.arrays import FloatArray
 from audiogen_core.errors import InputError, NotInstalledError, Problem
 from audiogen_core.interfaces.backbone import Backbone, BackboneInputs
-from audiogen_core.interfaces.encoder import EncoderUnavailableError, FloatArray
+from audiogen_core.interfaces.encoder import EncoderUnavailableError
 from audiogen_core.interfaces.input_source import InputSource, Sample
 from audiogen_core.interfaces.naming import NamedJob, NamingStrategy
 from audiogen_core.interfaces.observer import Observer, Output
