@@ -39,8 +39,8 @@ def check_compilation(device: torch.device, *, quantized: bool) -> None:
     except Exception as error:
         needs = "a C++ compiler, such as g++" if device.type == "cpu" else "Triton"
         raise UsageError(
-            f"--compile: torch.compile does not work here, for which torch needs {needs}: install "
-            f"it, or leave --compile out. ({describe(error)})"
+            f"--compile: torch.compile does not work here, for which torch needs {needs} "
+            f"({describe(error)})"
         ) from error
 
 
