@@ -12,26 +12,21 @@ import torch
 from torch import nn
 
 from audiogen_core.errors import UsageError
-from audiogen_core.registry import describe
 from audiogen_core.storage.address import cache_folder
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 """The variable of torch that says where to keep what is compiled."""
 
 
-def check_compilation(device: torch.device, *, quantized: bool) -> None:
+def check_compilation(device: torch.device) -> None:
     """Makes sure that `torch.compile` works, by compiling next to nothing.
 
     Args:
         device: Where the network will compute.
-        quantized: Whether it will in 8-bit integers.
 
     Raises:
-        UsageError: It does not: the compiler that it needs is no part of torch. Or it would gain
-            nothing.
+        UsageError: It does not: the compiler that it needs is no part of torch.
     """
-    if quantized:
-        raise UsageError("--compile: gains nothing with --quantize int8: leave one of them out")
     # By itself torch keeps it in a folder for temporary files, which other users may write to.
     os.environ[CACHE] = os.environ.get(CACHE) or str(cache_folder() / "compiled")
     try:
@@ -40,7 +35,7 @@ def check_compilation(device: torch.device, *, quantized: bool) -> None:
         needs = "a C++ compiler, such as g++" if device.type == "cpu" else "Triton"
         raise UsageError(
             f"--compile: torch.compile does not work here, for which torch needs {needs} "
-            f"({describe(error)})"
+            f"({_first_line(error)})"
         ) from error
 
 
@@ -60,6 +55,11 @@ def _blocks(module: nn.Module) -> Iterator[nn.Module]:
             yield child
         else:
             yield from _blocks(child)
+
+
+def _first_line(error: Exception) -> str:
+    """What went wrong, without torch's advice to its developers."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _square(x: torch.Tensor) -> torch.Tensor:

@@ -55,9 +55,13 @@ class WantedModel:
             check_checkpoint_path(self.autoencoder_path)
         if self.quantization is not None:
             check_quantization(self.device, self.dtype)
+            if self.compiled:
+                raise UsageError(
+                    "--compile: gains nothing with --quantize int8: choose one of them"
+                )
         if self.compiled:
             observer.stage("trying torch.compile")
-            check_compilation(self.device, quantized=self.quantization is not None)
+            check_compilation(self.device)
         observer.stage("reading the model config")
         config = self.source.config()
         model = build_model(config, plugins, self.source.folder, observer.downloaded)
