@@ -283,7 +283,7 @@ def report(outcome: Outcome) -> None:
     written = len(outcome.written)
     if failed := len(outcome.failures):
         outputs = f"output{'s' * (written != 1)}"
-        tell(f"{written} {outputs} written, {failed} failed: failures.jsonl says why")
+        tell(f"{written} {outputs} written, {failed} failed")
     if outcome.stopped is not None:
         tell(f"error: {outcome.stopped}: {written} written, {outcome.left} left")
         raise typer.Exit(EXIT_RUN_FAILED)

@@ -22,6 +22,7 @@ from audiogen_core.interrupts import raise_if_stopped
 from audiogen_core.job import Job
 from audiogen_core.jobs import form_of
 from audiogen_core.metadata import digests_of_recordings
+from audiogen_core.models.compiling import check_compilation
 from audiogen_core.models.source import HubSource, LocalSource, ModelSource
 from audiogen_core.names import same_name
 from audiogen_core.observer import Observers
@@ -136,15 +137,16 @@ def prepare_again(
         fitting = _fitted(recorded, wishes.overrides.applied(recorded), plugins)
         data = wishes.overrides.applied(fitting)
         config = parse_config(data, plugins, recalled.origin)
+        device = _device(recalled, wishes, observer)
         _check_one(config, plugins, document.generation_config.get("batch_size"))
         request = Request(
             config,
             wishes.model or _source(recalled),
-            _device(recalled, wishes, observer),
+            device,
             autoencoder_path=wishes.autoencoder_path or _autoencoder_path(recalled),
             dtype=type_of(str(document.model.get("dtype"))),
             quantization=Quantization.INT8 if rounded == Quantization.INT8 else None,
-            compiled=document.model.get("compile") is True,
+            compiled=document.model.get("compile") is True and _compiles(device, observer),
             max_batch=document.batch.size,
             on_existing=wishes.on_existing,
             place=_place(recalled),
@@ -153,6 +155,17 @@ def prepare_again(
             else None,
         )
         return Repeat(recalled, prepare(request, plugins, observer))
+
+
+def _compiles(device: torch.device, observer: Observer) -> bool:
+    """Whether `torch.compile` works, without which nearly the same sound can be made."""
+    observer.stage("trying torch.compile")
+    try:
+        check_compilation(device)
+    except UsageError as error:
+        observer.note(f"{error}; without it, nearly the same is made, but not to the last bit")
+        return False
+    return True
 
 
 def config_of(recalled: Recalled, folder: str) -> dict[str, Any]:

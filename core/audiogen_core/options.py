@@ -27,7 +27,10 @@ MAX_SHOWN = 60
 
 def at_home(path: str) -> str:
     """A path with ``~`` in front as the home folder that it means, as a shell would give it."""
-    return os.path.expanduser(path)  # noqa: PTH111, which leaves the name of no user as it is
+    try:
+        return os.path.expanduser(path)  # noqa: PTH111, which leaves the name of no user as it is
+    except ValueError:  # no path at all, which whoever opens it will tell
+        return path
 
 
 UserPath = Annotated[str, AfterValidator(at_home)]

@@ -13,7 +13,7 @@ from audiogen_core.interfaces.input_source import Sample
 from audiogen_core.models.config import ModelConfig
 from audiogen_core.options import validate
 from audiogen_core.plugin_manager import PluginManager
-from audiogen_core.recordings import FILES, INIT_AUDIO, MASK, RecordingChecks, kept
+from audiogen_core.recordings import FILES, INIT_AUDIO, MASK, RecordingChecks
 from audiogen_core.registry import describe
 from audiogen_core.sample_checks import SampleChecks, ValueCheck
 from audiogen_core.settings import OVERRIDES, Settings, SettingsBook
@@ -209,17 +209,18 @@ class PlannedSamples(SampleChecks):
         """Refuses a mask that begins after what is sampled of a sample."""
         if (mask := values.get(MASK)) is None:
             return
+        begins = min(start for start, _ in mask)
         total = values.get("seconds_total")
         if self._cut_rate is not None and total is not None:
-            self._cuts_masks |= min(start for start, _ in mask) >= total
-        if latents == self._model.latents or not all(kept(mask, self._model, latents)):
+            self._cuts_masks |= begins >= total
+        latent = self._model.ratio / self._model.sample_rate
+        if begins <= (latents - 1) * latent:
             return
-        seconds = latents * self._model.ratio / self._model.sample_rate
         self._problem(
             where if MASK in given else "conditioning_defaults",
             MASK,
-            f"begins after what is sampled: {seconds:.4g} seconds with generation.sample_size "
-            '"auto" and this seconds_total',
+            f"begins after what is sampled: {latents * latent:.4g} seconds with "
+            'generation.sample_size "auto" and this seconds_total',
         )
 
 

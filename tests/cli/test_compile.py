@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,39 @@ def at(cache: Path) -> dict[str, str]:
 def code_in(cache: Path) -> dict[Path, int]:
     """The compiled code that a cache folder holds, and when each was made."""
     return {one: one.stat().st_mtime_ns for one in cache.glob("audiogen/compiled/**/*.so")}
+
+
+@needs_a_compiler
+@pytest.mark.slow
+def test_a_block_is_one_piece(cache: Path) -> None:
+    """Nothing in it has to be left to Python, and all blocks of a network share its code."""
+    script = """
+import torch
+from torch._dynamo.utils import counters
+from audiogen_core.interfaces.backbone import BackboneInputs
+from audiogen_core.models.compiling import compile_blocks
+from audiogen_core.models.linear import make_fast
+from audiogen_core.options import validate
+from audiogen_plugins.backbones.dit import DiffusionTransformer
+
+options = {"io_channels": 4, "embed_dim": 128, "depth": 3, "num_heads": 2, "cond_token_dim": 128}
+network = DiffusionTransformer.build(validate(DiffusionTransformer.Options, options))
+network.requires_grad_(False)
+make_fast(network)
+with torch.inference_mode():
+    inputs = network.prepared(BackboneInputs(torch.randn(2, 5, 128)))
+    compile_blocks(network)
+    network(torch.randn(2, 4, 16), torch.ones(2), inputs)
+print(sum(counters["graph_break"].values()), counters["stats"]["unique_graphs"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout.split() == ["0", "1"], done.stderr
 
 
 @needs_a_compiler
@@ -76,6 +112,19 @@ def test_it_is_the_same_sound(audiogen: Command, cache: Path, tmp_path: Path) ->
     assert Path(again.out.strip()).read_bytes() == compiled[0].read_bytes()
     assert known
     assert code_in(cache) == known
+
+    missing = audiogen_process(
+        "again",
+        compiled[0],
+        "--out",
+        tmp_path / "plainly",
+        **at(tmp_path),
+        CXX=str(tmp_path / "no"),
+    )
+    assert missing.code == 0, missing.err
+    assert "note: --compile: torch.compile does not work here" in missing.err
+    plainly = Path(missing.out.strip())
+    assert "compile" not in json.loads(plainly.with_suffix(".json").read_text())["model"]
 
 
 def test_without_a_compiler(tiny_model: Path, tmp_path: Path) -> None:

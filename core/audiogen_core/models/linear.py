@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+"""Asked once: compiled code cannot ask."""
+
 SMALLEST = 2**14
 """Layers with fewer weights cost no time worth saving."""
 
@@ -57,7 +60,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ours = weight.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
     # oneDNN's product has no derivative.
     learned = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    if not ours or learned or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not ours or learned or not HAS_ONEDNN:
         return functional.linear(x, weight, bias)
     return _opaque(x, weight, bias) if torch.compiler.is_compiling() else _product(x, weight, bias)
 

@@ -36,6 +36,7 @@ def check_naming(plugin: type[NamingStrategy], options: Mapping[str, Any]) -> No
     sampler = installed_plugins().samplers.load(DEFAULT_SAMPLERS["v"])
     settings = Settings(GenerationSection(), sampler(), latents=1)
     names = UniqueNames()
+    named = 0
     for index, prompt in enumerate(PROMPTS):
         for conditioning in ({"prompt": prompt}, {"prompt": prompt, **_EVERYTHING}, {}):
             job = NamedJob(index, index % 2, conditioning, index, settings.complete(index))
@@ -49,6 +50,8 @@ def check_naming(plugin: type[NamingStrategy], options: Mapping[str, Any]) -> No
             again = plugin(strategy.options).stem(job)
             assert stem == again, f"the same job was called {stem!r} and {again!r}"
             _check_safe(names.claim(stem))
+            named += 1
+    assert named, "it refuses every job, even one that has all documented keys"
 
 
 _EVERYTHING: Mapping[str, Any] = {

@@ -428,7 +428,7 @@ def _folded(tokens: Tensor, dtype: torch.dtype) -> Tokens | None:
         return None
     tokens, filled = tokens[:rows], filled[:rows]
     counts = filled.sum(1)
-    folded = 1 if dtype == torch.float32 else 2
+    folded = 2 if dtype in (torch.float16, torch.bfloat16) else 1
     length = min(int(counts.max()) + folded, tokens.shape[1])
     if length == tokens.shape[1]:
         return Tokens(tokens, None)

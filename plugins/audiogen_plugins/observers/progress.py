@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field
 from rich.filesize import decimal
 
+from audiogen_core.failures import NAME as FAILURES
 from audiogen_core.interfaces.observer import Observer, Output
 from audiogen_core.options import PluginOptions
+from audiogen_core.storage.address import local_folder
 from audiogen_core.terminal import drawable, tell
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Progress(Observer):
     done = 0
     failures = 0
     _batch = 1
+    _output_dir = ""
 
     def __new__(cls, options: PluginOptions | None = None) -> Self:
         """The display of the options."""
@@ -66,9 +69,9 @@ class Progress(Observer):
         tell(f"note: {what}")
 
     def run_started(self, config: GenerationConfig, jobs: Sequence[Job]) -> None:
-        """Remembers how many there will be."""
-        del config
+        """Remembers how many there will be, and where failures are listed."""
         self.outputs = len(jobs)
+        self._output_dir = config.output.output_dir
 
     def batch_started(self, jobs: Sequence[Job]) -> None:
         """Remembers how many are made now."""
@@ -96,7 +99,8 @@ class Progress(Observer):
         if self.failures <= MAX_FAILURES:
             tell(f"failed: {job.where} (seed {job.seed}): {cause}")
         elif self.failures == MAX_FAILURES + 1:
-            tell(f"failed: more than {MAX_FAILURES}; failures.jsonl lists the others")
+            log = local_folder(self._output_dir) / FAILURES
+            tell(f"failed: more than {MAX_FAILURES}; the others are in {log}")
 
 
 class Quiet(Progress):
